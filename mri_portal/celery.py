@@ -1,0 +1,21 @@
+"""The Celery application. Neither the parent process nor the web process imports TensorFlow."""
+
+import os
+from typing import Any
+
+from celery import Celery
+from celery.signals import worker_process_init
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mri_portal.settings")
+
+app = Celery("mri_portal")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+
+@worker_process_init.connect
+def load_model(**_: Any) -> None:
+    """Each pool child loads its own predictor: a model built before a fork hangs the child."""
+    from classifier.services.workers import start_worker
+
+    start_worker()
