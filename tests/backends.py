@@ -1,0 +1,60 @@
+"""Chooses the database and the broker of a test run before Django reads its settings, and says which.
+
+PostgreSQL (``DATABASE_URL``) and Redis (``REDIS_URL``) are used where they answer; otherwise the embedded
+SQLite and file queue. With ``REQUIRE_SERVICES=1`` a run without both stops at once.
+"""
+
+import os
+import tempfile
+import uuid
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg2
+import pytest
+import redis
+
+POSTGRES = "postgresql://postgres@127.0.0.1:5432/test"
+REDIS = "redis://127.0.0.1:6379/0"
+
+
+def _postgres_answers(url: str) -> bool:
+    try:
+        psycopg2.connect(url, connect_timeout=2).close()
+    except psycopg2.Error:
+        return False
+    return True
+
+
+def _redis_answers(url: str) -> bool:
+    try:
+        return bool(redis.Redis.from_url(url, socket_connect_timeout=2).ping())
+    except redis.RedisError:
+        return False
+
+
+def _choose() -> dict[str, str]:
+    database, broker = os.environ.get("DATABASE_URL", POSTGRES), os.environ.get("REDIS_URL", REDIS)
+    postgres = urlsplit(database).scheme.startswith("postgres") and _postgres_answers(database)
+    redis_up = _redis_answers(broker)
+    if os.environ.get("REQUIRE_SERVICES") == "1" and not (postgres and redis_up):
+        missing = " and ".join(n for n, up in (("PostgreSQL", postgres), ("Redis", redis_up)) if not up)
+        pytest.exit(f"REQUIRE_SERVICES=1, but {missing} does not answer.", returncode=3)
+    data_dir = Path(tempfile.mkdtemp(prefix="portal-test-"))
+    return {
+        "PORTAL_MODE": "embedded",
+        "PORTAL_DATA_DIR": str(data_dir),
+        "DATABASE_URL": database if postgres else f"sqlite:///{data_dir / 'portal.sqlite3'}",
+        "BROKER_URL": broker if redis_up else "filesystem://",
+        # Two runs on one machine must not meet in the queue.
+        "PORTAL_REDIS_PREFIX": f"portal-test-{uuid.uuid4().hex[:8]}:",
+    }
+
+
+CHOSEN = _choose()
+os.environ.update(CHOSEN)
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    scheme = {n: urlsplit(CHOSEN[n]).scheme for n in ("DATABASE_URL", "BROKER_URL")}
+    return f"backends: database {scheme['DATABASE_URL']}, broker {scheme['BROKER_URL']}"
