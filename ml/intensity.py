@@ -1,0 +1,49 @@
+"""Grey values of any range to [0, 1]."""
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.image_types import Pixels
+
+Array = NDArray[Any]
+
+SAMPLE: Final = 1 << 16
+DARK, BRIGHT = 0.1, 99.9
+
+
+def sample(values: Array) -> NDArray[np.float64]:
+    """At most about ``SAMPLE`` finite values spread evenly over ``values``, always the same ones.
+
+    The step is odd so that it does not keep hitting the same column of a power-of-two picture.
+    """
+    flat = values.reshape(-1)
+    taken = flat[:: max(1, flat.size // SAMPLE) | 1].astype(np.float64)
+    return taken[np.isfinite(taken)]
+
+
+def robust_range(frames: list[Array]) -> tuple[float, float]:
+    """The 0.1 and 99.9 percentiles of all frames together: frames of a volume share one scale.
+
+    Where these coincide (nearly empty pictures) the extremes; (0, 1) if nothing is finite.
+    """
+    values = np.concatenate([sample(frame) for frame in frames])
+    if values.size == 0:
+        return 0.0, 1.0
+    low, high = np.percentile(values, (DARK, BRIGHT))
+    return (float(low), float(high)) if high > low else (float(values.min()), float(values.max()))
+
+
+def to_unit(values: Array, low: float, high: float) -> Pixels:
+    """``low`` to 0 and ``high`` to 1, clipped. NaN becomes 0; a range without width gives 0."""
+    if not high > low:
+        return np.zeros(values.shape, np.float32)
+    half_low, half_width = low / 2, high / 2 - low / 2  # halves: the full width may overflow
+    with np.errstate(all="ignore"):
+        unit = (values.astype(np.float64) / 2 - half_low) / half_width
+    return np.ascontiguousarray(np.clip(np.nan_to_num(unit, nan=0.0), 0.0, 1.0), dtype=np.float32)
+
+
+def byte_to_unit(values: NDArray[np.uint8]) -> Pixels:
+    return np.multiply(values, np.float32(1 / 255), dtype=np.float32, order="C")

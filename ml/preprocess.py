@@ -1,0 +1,144 @@
+"""From a slice of any size to the network's input: one function for training, evaluation and serving.
+
+The head is cropped, laid on a square without being squashed, resampled and its intensities set to
+a common range, so that framing, resolution and brightness of the source tell the network nothing.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import PIL.Image
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from ml.image_types import Pixels
+from ml.intensity import sample, to_unit
+
+VERSION: Final = "1"
+"""Changes whenever ``prepare`` would give other values; a bundle records the one it was trained with."""
+
+OVERVIEW: Final = 96
+HEAD_ABOVE: Final = 0.1
+SMALLEST_HEAD: Final = 0.1
+MARGIN: Final = 0.03
+DARK, BRIGHT = 0.5, 99.5
+
+Box = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Where the network's square lies in the source picture.
+
+    ``box`` is the cropped (left, top, right, bottom) in source pixels, right and bottom excluded;
+    ``pad`` the (left, top) background added to make it square. Points are continuous: (0, 0) is
+    the outer corner of the first pixel, the centre of pixel i is i + 0.5.
+    """
+
+    box: Box
+    pad: tuple[int, int]
+    size: int
+
+    @property
+    def side(self) -> int:
+        return max(self.box[2] - self.box[0], self.box[3] - self.box[1], 1)
+
+    @property
+    def scale(self) -> float:
+        """Network pixels per source pixel."""
+        return self.size / self.side
+
+    def to_source(self, x: float, y: float) -> tuple[float, float]:
+        return self.box[0] - self.pad[0] + x / self.scale, self.box[1] - self.pad[1] + y / self.scale
+
+    def to_network(self, x: float, y: float) -> tuple[float, float]:
+        return (x - self.box[0] + self.pad[0]) * self.scale, (y - self.box[1] + self.pad[1]) * self.scale
+
+
+def prepare(pixels: NDArray[Any], size: int) -> Pixels:
+    """(height, width) grey values to float32 (size, size, 1) in [0, 1].
+
+    Meant for values in [0, 1] but defined for every shape, range and type; values that are not
+    finite count as background.
+    """
+    return prepare_with_geometry(pixels, size)[0]
+
+
+def prepare_with_geometry(pixels: NDArray[Any], size: int) -> tuple[Pixels, Geometry]:
+    """``prepare`` and the geometry that leads from its result back to ``pixels``."""
+    values = _finite(pixels)
+    box = head_box(values)
+    crop = values[box[1] : box[3], box[0] : box[2]]
+    geometry = Geometry(box, _padding(crop.shape), size)
+    scaled = to_unit(crop, *_intensity_range(crop))
+    square = np.zeros((geometry.side, geometry.side), np.float32)
+    left, top = geometry.pad
+    square[top : top + crop.shape[0], left : left + crop.shape[1]] = scaled
+    resized = PIL.Image.fromarray(square).resize((size, size), PIL.Image.Resampling.BICUBIC)
+    return np.clip(np.asarray(resized), 0.0, 1.0)[..., np.newaxis], geometry
+
+
+def _finite(pixels: NDArray[Any]) -> Pixels:
+    """Values in [0, 1] as they are, any other range stretched to it; at least one pixel."""
+    if pixels.ndim != 2:
+        raise ValueError(f"expected (height, width), got {pixels.shape}")
+    values = np.asarray(pixels, np.float64) if pixels.dtype != np.float32 else pixels
+    if values.size == 0:
+        return np.zeros((1, 1), np.float32)
+    low, high = float(values.min()), float(values.max())
+    if low >= 0.0 and high <= 1.0:
+        return values.astype(np.float32, copy=False)
+    finite = values[np.isfinite(values)]
+    return (
+        to_unit(values, float(finite.min()), float(finite.max()))
+        if finite.size
+        else np.zeros(values.shape, np.float32)
+    )
+
+
+def _padding(shape: tuple[int, ...]) -> tuple[int, int]:
+    height, width = shape
+    side = max(height, width)
+    return (side - width) // 2, (side - height) // 2
+
+
+def _intensity_range(crop: Pixels) -> tuple[float, float]:
+    values = sample(crop)
+    low, high = np.percentile(values, (DARK, BRIGHT))
+    return (float(low), float(high)) if high > low else (float(values.min()), float(values.max()))
+
+
+def head_box(values: Pixels) -> Box:
+    """(left, top, right, bottom) of the largest bright object with a small margin.
+
+    The whole picture where nothing stands out from the background or what does is too small.
+    """
+    height, width = values.shape
+    whole = (0, 0, width, height)
+    reduced = _overview(values)
+    low, high = np.percentile(reduced, (1, 99))
+    labels, count = ndimage.label(reduced > low + HEAD_ABOVE * (high - low))
+    if count == 0:
+        return whole
+    largest = int(np.argmax(np.bincount(labels.ravel())[1:])) + 1
+    rows, columns = ndimage.find_objects(labels)[largest - 1]
+    if (rows.stop - rows.start) * (columns.stop - columns.start) < SMALLEST_HEAD * reduced.size:
+        return whole
+    top, bottom = _with_margin(rows, height / reduced.shape[0], height)
+    left, right = _with_margin(columns, width / reduced.shape[1], width)
+    return left, top, right, bottom
+
+
+def _overview(values: Pixels) -> Pixels:
+    """The picture averaged down to at most ``OVERVIEW`` pixels a side, noise smoothed away."""
+    height, width = values.shape
+    ratio = min(1.0, OVERVIEW / max(height, width))
+    shape = max(1, round(width * ratio)), max(1, round(height * ratio))
+    small = PIL.Image.fromarray(values).resize(shape, PIL.Image.Resampling.BOX)
+    return np.asarray(ndimage.uniform_filter(np.asarray(small), 3, mode="nearest"))
+
+
+def _with_margin(span: slice, step: float, limit: int) -> tuple[int, int]:
+    margin = MARGIN * (span.stop - span.start)
+    return max(0, int((span.start - margin) * step)), min(limit, int(np.ceil((span.stop + margin) * step)))
