@@ -4,12 +4,26 @@
 """
 
 import os
+import re
+import sys
+import zoneinfo
 from collections.abc import Sequence
 from pathlib import Path
+from types import TracebackType
 
 from django.core.exceptions import ImproperlyConfigured
 
 _REQUIRED = object()
+
+
+def refuse_in_a_sentence(
+    kind: type[BaseException], error: BaseException, traceback: TracebackType | None
+) -> None:
+    """An ``excepthook``: a refused setting ends the process with its sentence instead of a traceback."""
+    if issubclass(kind, ImproperlyConfigured):
+        print(f"The portal does not start: {error}", file=sys.stderr)
+    else:
+        sys.__excepthook__(kind, error, traceback)
 
 
 def text(name: str, default: str | object = _REQUIRED) -> str:
@@ -49,6 +63,28 @@ def choice(name: str, default: str, choices: Sequence[str]) -> str:
 def words(name: str, default: str | object = _REQUIRED) -> list[str]:
     """A comma-separated list; blanks around the items are dropped."""
     return [word.strip() for word in text(name, default).split(",") if word.strip()]
+
+
+def matching(name: str, default: str, pattern: str, words_for_it: str) -> str:
+    value = text(name, default)
+    if not re.fullmatch(pattern, value):
+        raise ImproperlyConfigured(f"{name} must be made of {words_for_it}, not {value!r}.")
+    return value
+
+
+def time_zone(name: str, default: str) -> str:
+    value = text(name, default)
+    if value not in zoneinfo.available_timezones():
+        raise ImproperlyConfigured(f"{name} must be a time zone such as Europe/Madrid, not {value!r}.")
+    return value
+
+
+def private_folder(name: str, folder: Path) -> None:
+    """Make ``folder``, the value of ``name``, readable by its owner alone."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ImproperlyConfigured(f"{name}: {folder} cannot be made: {error.strerror}.") from error
 
 
 def _raw(name: str) -> str | None:

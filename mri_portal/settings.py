@@ -8,6 +8,7 @@ import os
 import secrets
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import dj_database_url
@@ -25,14 +26,17 @@ DATA_DIR = Path(env.text("PORTAL_DATA_DIR", str(BASE_DIR / "var"))).resolve()
 BUNDLES_DIR = Path(env.text("PORTAL_BUNDLES_DIR", str(BASE_DIR / "ml" / "bundles"))).resolve()
 HOST = env.text("PORTAL_HOST", "127.0.0.1")
 PORT = env.integer("PORTAL_PORT", 8000, minimum=1, maximum=65535)
+WEB_PROCESSES = env.integer("PORTAL_WEB_PROCESSES", 1, minimum=1, maximum=64)
+WEB_THREADS = env.integer("PORTAL_WEB_THREADS", 8, minimum=1, maximum=256)
+if not PRODUCTION:
+    env.private_folder("PORTAL_DATA_DIR", DATA_DIR)
 
 
 def _embedded_secret_key() -> str:
     """The laptop's own key, made once; production never reaches this."""
     path = DATA_DIR / "secret_key"
-    DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
-        with open(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as handle:
+        with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as handle:
             handle.write(secrets.token_urlsafe(50))
     except FileExistsError:
         pass
@@ -60,7 +64,7 @@ CSRF_TRUSTED_ORIGINS = env.words("PORTAL_TRUSTED_ORIGINS", "")
 
 # --- Application -------------------------------------------------------------------------------
 INSTALLED_APPS = [
-    "mri_portal.admin_site.PortalAdminConfig",
+    "mri_portal.apps.PortalAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -105,13 +109,24 @@ TEMPLATES = [
 
 # --- Database: the truth -----------------------------------------------------------------------
 DATABASE_URL = _address("DATABASE_URL", f"sqlite:///{DATA_DIR / 'portal.sqlite3'}")
-try:
-    DATABASES = {"default": dict(dj_database_url.parse(DATABASE_URL, conn_max_age=60, conn_health_checks=True))}
-except (ValueError, dj_database_url.ParseError) as error:
-    raise ImproperlyConfigured(
-        "DATABASE_URL must look like postgresql://user:password@host:5432/name or sqlite:///path."
-    ) from error
-if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+POSTGRESQL, SQLITE = "django.db.backends.postgresql", "django.db.backends.sqlite3"
+
+
+def _database(url: str) -> dict[str, Any]:
+    try:
+        database: dict[str, Any] = dict(dj_database_url.parse(url, conn_max_age=60, conn_health_checks=True))
+    except (ValueError, dj_database_url.ParseError):
+        database = {}
+    if database.get("ENGINE") not in {POSTGRESQL, SQLITE} or not database["NAME"]:
+        raise ImproperlyConfigured(
+            "DATABASE_URL must look like postgresql://user:password@host:5432/name or sqlite:///path."
+        )
+    # The password alone may come from a secret file: DATABASE_PASSWORD_FILE.
+    return database | {"PASSWORD": env.text("DATABASE_PASSWORD", database["PASSWORD"])}
+
+
+DATABASES = {"default": _database(DATABASE_URL)}
+if DATABASES["default"]["ENGINE"] == SQLITE:
     if PRODUCTION:
         raise ImproperlyConfigured("DATABASE_URL must name a PostgreSQL database in production.")
     DATABASES["default"]["OPTIONS"] = {
@@ -128,6 +143,7 @@ HARD_TIME_LIMIT_S = TIME_LIMIT_S + max(5, TIME_LIMIT_S // 4)
 LEASE = timedelta(seconds=HARD_TIME_LIMIT_S + max(5, TIME_LIMIT_S // 4))
 SWEEP_INTERVAL_S = env.integer("PORTAL_SWEEP_INTERVAL_S", 60 if PRODUCTION else 10, minimum=1, maximum=600)
 MAX_ATTEMPTS = 3
+RING_AGAIN_AFTER = timedelta(seconds=2 * SWEEP_INTERVAL_S)
 
 # --- Queue: the doorbell -------------------------------------------------------------------------
 BROKER_URL = _address("BROKER_URL", "filesystem://")
@@ -136,14 +152,15 @@ if _BROKER_SCHEME not in {"redis", "rediss", "filesystem"}:
     raise ImproperlyConfigured("BROKER_URL must begin with redis://, rediss:// or filesystem://.")
 if PRODUCTION and _BROKER_SCHEME == "filesystem":
     raise ImproperlyConfigured("BROKER_URL must name a Redis server in production.")
-QUEUE = env.text("PORTAL_QUEUE", "portal")
+QUEUE = env.matching("PORTAL_QUEUE", "portal", r"[a-z][a-z0-9-]{0,30}", "small letters, digits and hyphens")
 WORKERS = env.integer("PORTAL_WORKERS", 2, minimum=1, maximum=64)
 
 CELERY_BROKER_URL = BROKER_URL
 CELERY_TASK_DEFAULT_QUEUE = QUEUE
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
-CELERY_TASK_REJECT_ON_WORKER_LOST = False  # the sweeper brings a lost analysis back, with its attempts counted
+# The sweeper brings a lost analysis back, with its attempts counted.
+CELERY_TASK_REJECT_ON_WORKER_LOST = False
 CELERY_TASK_SOFT_TIME_LIMIT = TIME_LIMIT_S
 CELERY_TASK_TIME_LIMIT = HARD_TIME_LIMIT_S
 CELERY_TASK_SERIALIZER = "json"
@@ -164,7 +181,7 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": SWEEP_INTERVAL_S},
     }
 }
-CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
+CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"  # one interval needs no memory on disk, nor a lock on it
 if _BROKER_SCHEME == "filesystem":
     _QUEUE_DIR = DATA_DIR / "queue"
     for _folder in ("messages", "control"):
@@ -268,7 +285,9 @@ BEHIND_PROXY = env.boolean("PORTAL_BEHIND_PROXY", PRODUCTION)
 if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_SSL_REDIRECT = PRODUCTION
-SECURE_HSTS_SECONDS = env.integer("PORTAL_HSTS_SECONDS", 31_536_000 if PRODUCTION else 0, minimum=0, maximum=2**31)
+SECURE_HSTS_SECONDS = env.integer(
+    "PORTAL_HSTS_SECONDS", 31_536_000 if PRODUCTION else 0, minimum=0, maximum=2**31
+)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = PRODUCTION
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
@@ -289,7 +308,12 @@ CONTENT_SECURITY_POLICY = {
 }
 
 # --- REST API ------------------------------------------------------------------------------------
-API_RATE = env.text("PORTAL_API_RATE", "600/min")
+API_RATE = env.matching(
+    "PORTAL_API_RATE",
+    "600/min",
+    r"[1-9]\d*/(sec|min|hour|day)",
+    "a number, a slash and sec, min, hour or day",
+)
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["classifier.api.authentication.TokenAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["classifier.api.permissions.HasScope"],
@@ -307,7 +331,9 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "MRI portal API",
-    "DESCRIPTION": "Upload brain MRI, read the analysis, record the review. Research use only, not a medical device.",
+    "DESCRIPTION": (
+        "Upload brain MRI, read the analysis, record the review. Research use only, not a medical device."
+    ),
     "VERSION": "1.0.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",
@@ -319,7 +345,7 @@ SPECTACULAR_SETTINGS = {
 LANGUAGE_CODE = "en"
 USE_I18N = True
 USE_TZ = True
-TIME_ZONE = env.text("PORTAL_TIME_ZONE", "UTC")
+TIME_ZONE = env.time_zone("PORTAL_TIME_ZONE", "UTC")
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = Path(env.text("PORTAL_STATIC_ROOT", str(DATA_DIR / "static")))
