@@ -4,7 +4,7 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import worker_process_init
+from celery.signals import worker_process_init, worker_process_shutdown
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mri_portal.settings")
 
@@ -19,3 +19,10 @@ def load_model(**_: Any) -> None:
     from classifier.services.workers import start_worker
 
     start_worker()
+
+
+@worker_process_shutdown.connect
+def forget_worker(**_: Any) -> None:
+    from classifier.services.workers import stop_worker
+
+    stop_worker()

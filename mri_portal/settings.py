@@ -203,7 +203,9 @@ else:
 
 # --- Cache: throttle counters only ---------------------------------------------------------------
 if _BROKER_SCHEME == "filesystem":
-    CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    CACHES: dict[str, dict[str, Any]] = {
+        "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+    }
 else:
     CACHES = {
         "default": {
@@ -217,7 +219,7 @@ else:
 # --- Files -----------------------------------------------------------------------------------------
 STORAGE = env.choice("PORTAL_STORAGE", "local", ["local", "s3"])
 SCANS_DIR = DATA_DIR / "scans"
-STORAGES = {
+STORAGES: dict[str, dict[str, Any]] = {
     "default": {"BACKEND": "classifier.storage.LocalScanStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }

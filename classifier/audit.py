@@ -1,0 +1,66 @@
+"""One way to write the audit trail. Callers write it in the transaction of the act itself."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from classifier.models import Analysis, AuditEvent, Case, Review, Scan, ScanFile, User
+
+Action = AuditEvent.Action
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who acts, from where and through which door; ``user`` is None for the system itself."""
+
+    user: User | None
+    via: str
+    address: str | None = None
+    name: str = ""
+
+    @classmethod
+    def command(cls, user: User | None = None) -> Actor:
+        return cls(user=user, via="command")
+
+    @classmethod
+    def worker(cls) -> Actor:
+        return cls(user=None, via="worker")
+
+    @property
+    def label(self) -> str:
+        return self.user.get_username() if self.user else self.name
+
+    def require_user(self) -> User:
+        if self.user is None:
+            raise TypeError("This act needs a user.")
+        return self.user
+
+
+def record(action: Action, *, actor: Actor, about: object = None, **detail: Any) -> AuditEvent:
+    """Write one event. ``detail`` is JSON-ready and holds no identifying text and no secret."""
+    return AuditEvent.objects.create(
+        actor=actor.user,
+        actor_name=actor.label[:150],
+        action=action,
+        object_type=type(about).__name__.lower() if about is not None else "",
+        object_id=str(getattr(about, "pk", "")) if about is not None else "",
+        case_id=_case_id(about),
+        address=actor.address,
+        via=actor.via,
+        detail=detail,
+    )
+
+
+def _case_id(about: object) -> uuid.UUID | None:
+    match about:
+        case Case():
+            return about.pk
+        case Scan():
+            return about.case_id
+        case ScanFile() | Analysis():
+            return about.scan.case_id
+        case Review():
+            return about.analysis.scan.case_id
+    return None

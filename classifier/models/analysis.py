@@ -1,0 +1,207 @@
+"""ModelVersion, Analysis, Review: what the machine said, with what, and what the human said."""
+
+import uuid
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from .access import DepartmentQuerySet
+from .cases import Scan
+
+
+class Label(models.TextChoices):
+    """The classes of `ml.labels.CLASSES`; a test keeps the two in step."""
+
+    GLIOMA = "glioma", "Glioma"
+    MENINGIOMA = "meningioma", "Meningioma"
+    NO_TUMOUR = "notumor", "No tumour"
+    PITUITARY = "pituitary", "Pituitary tumour"
+
+
+class Outcome(models.TextChoices):
+    """The clinical answer, apart from the technical status: a class, or none given."""
+
+    GLIOMA = "glioma", "Glioma suspected"
+    MENINGIOMA = "meningioma", "Meningioma suspected"
+    NO_TUMOUR = "notumor", "No tumour seen"
+    PITUITARY = "pituitary", "Pituitary tumour suspected"
+    UNCERTAIN = "uncertain", "Uncertain"
+    REFUSED = "refused", "Refused"
+
+
+TUMOUR_OUTCOMES = (Outcome.GLIOMA, Outcome.MENINGIOMA, Outcome.PITUITARY)
+
+
+class ModelVersion(models.Model):
+    """A bundle that was registered. Never edited; exactly one is active."""
+
+    version = models.CharField(max_length=100, unique=True)
+    sha256 = models.CharField("bundle SHA-256", max_length=64)
+    card = models.JSONField(default=dict)
+    is_active = models.BooleanField(default=False)
+    registered_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["is_active"], condition=Q(is_active=True), name="model_version_one_active"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.version
+
+
+class AnalysisQuerySet(DepartmentQuerySet["Analysis"]):
+    department_path = "scan__case__department"
+
+
+class Analysis(models.Model):
+    """DICOM's structured report: one model's run over one scan. Finished rows never change."""
+
+    class Status(models.TextChoices):
+        QUEUED = "queued", "Waiting"
+        RUNNING = "running", "Running"
+        SUCCEEDED = "succeeded", "Finished"
+        FAILED = "failed", "Failed"
+
+    FINISHED = (Status.SUCCEEDED, Status.FAILED)
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    scan = models.ForeignKey(Scan, on_delete=models.PROTECT, related_name="analyses")
+    # Set by the claim: the version that is active when work starts answers.
+    model_version = models.ForeignKey(
+        ModelVersion, on_delete=models.PROTECT, null=True, blank=True, related_name="analyses"
+    )
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="requested_analyses"
+    )
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.QUEUED)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    created_at = models.DateTimeField(auto_now_add=True)
+    rung_at = models.DateTimeField(default=timezone.now, help_text="when the broker was last told")
+    started_at = models.DateTimeField(null=True, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    outcome = models.CharField(max_length=10, choices=Outcome.choices, blank=True)
+    label = models.CharField(max_length=10, choices=Label.choices, blank=True)
+    probabilities = models.JSONField(null=True, blank=True, help_text="calibrated, by class name")
+    tumour_probability = models.FloatField(null=True, blank=True)
+    reason = models.CharField(max_length=40, blank=True, help_text="why uncertain or refused")
+    reason_text = models.CharField(max_length=500, blank=True)
+    slice_index = models.PositiveIntegerField(null=True, blank=True, help_text="the slice that decided")
+    slices = models.JSONField(null=True, blank=True, help_text="probabilities by slice")
+    timings = models.JSONField(null=True, blank=True, help_text="milliseconds by stage")
+    error_code = models.CharField(max_length=40, blank=True)
+    error_detail = models.CharField(max_length=500, blank=True)
+
+    objects = AnalysisQuerySet.as_manager()
+
+    class Meta:
+        verbose_name_plural = "analyses"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["scan"],
+                condition=Q(status__in=["queued", "running"]),
+                name="analysis_one_open_per_scan",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status="succeeded")
+                | (
+                    ~Q(outcome="")
+                    & Q(finished_at__isnull=False, model_version__isnull=False, error_code="")
+                    & (Q(outcome="refused") | Q(probabilities__isnull=False))
+                ),
+                name="analysis_succeeded_has_outcome",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status="failed")
+                | (~Q(error_code="") & Q(finished_at__isnull=False, outcome="")),
+                name="analysis_failed_has_code",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status="running")
+                | Q(started_at__isnull=False, lease_until__isnull=False, attempts__gt=0),
+                name="analysis_running_has_lease",
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=["succeeded", "failed"]) | Q(outcome="", finished_at__isnull=True),
+                name="analysis_open_has_no_outcome",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["-created_at", "-id"], name="analysis_newest"),
+            models.Index(fields=["scan", "-created_at"], name="analysis_of_scan"),
+            models.Index(
+                fields=["status", "rung_at"],
+                condition=Q(status__in=["queued", "running"]),
+                name="analysis_open",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Analysis {str(self.id)[:8]}"
+
+    @property
+    def is_finished(self) -> bool:
+        return self.status in self.FINISHED
+
+    @property
+    def suspects_tumour(self) -> bool:
+        return self.outcome in TUMOUR_OUTCOMES
+
+
+class ReviewQuerySet(DepartmentQuerySet["Review"]):
+    department_path = "analysis__scan__case__department"
+
+
+class Review(models.Model):
+    """DICOM's Verification: the human verdict beside the machine's. Append-only."""
+
+    class Verdict(models.TextChoices):
+        AGREE = "agree", "Agree"
+        CORRECT = "correct", "Another answer"
+        CANNOT_TELL = "cannot_tell", "Cannot tell"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    analysis = models.ForeignKey(Analysis, on_delete=models.PROTECT, related_name="reviews")
+    reviewer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="reviews")
+    verdict = models.CharField(max_length=12, choices=Verdict.choices)
+    label = models.CharField(max_length=10, choices=Label.choices, blank=True)
+    comment = models.TextField(max_length=4000, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = ReviewQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["created_at"]
+        constraints = [
+            models.CheckConstraint(
+                condition=(Q(verdict="cannot_tell") & Q(label=""))
+                | (~Q(verdict="cannot_tell") & ~Q(label="")),
+                name="review_label_fits_verdict",
+            )
+        ]
+        indexes = [models.Index(fields=["-created_at", "-id"], name="review_newest")]
+
+    def __str__(self) -> str:
+        return f"Review {str(self.id)[:8]}"
+
+
+class WorkerHeartbeat(models.Model):
+    """A worker child that has loaded a model and says so every few seconds."""
+
+    ALIVE_FOR = timedelta(seconds=30)
+
+    name = models.CharField(max_length=200, primary_key=True)
+    model_version = models.CharField(max_length=100)
+    load_seconds = models.FloatField()
+    rss_bytes = models.PositiveBigIntegerField()
+    loaded_at = models.DateTimeField()
+    seen_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,153 @@
+"""Patient, Case, Scan and ScanFile: what was asked, on whom, with which images."""
+
+import uuid
+
+from django.conf import settings
+from django.contrib.auth.models import Group
+from django.db import models
+from django.db.models import Q
+
+from .access import DepartmentQuerySet
+
+
+class PatientQuerySet(DepartmentQuerySet["Patient"]):
+    department_path = "department"
+
+
+class Patient(models.Model):
+    """DICOM's Patient. Identifying text lives here and nowhere in paths, URLs or logs."""
+
+    class Sex(models.TextChoices):
+        FEMALE = "F", "Female"
+        MALE = "M", "Male"
+        OTHER = "O", "Other"
+        UNKNOWN = "", "Unknown"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    department = models.ForeignKey(Group, on_delete=models.PROTECT, related_name="patients")
+    reference = models.CharField("patient reference", max_length=64)
+    # Searched by prefix without regard to case; a folded copy keeps that on an index in every database.
+    reference_folded = models.CharField(max_length=64, editable=False, db_index=True)
+    name = models.CharField(max_length=200, blank=True)
+    birth_year = models.PositiveSmallIntegerField(null=True, blank=True)
+    sex = models.CharField(max_length=1, choices=Sex.choices, blank=True, default=Sex.UNKNOWN)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = PatientQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["department", "reference"], name="patient_reference_in_department"
+            ),
+            models.CheckConstraint(condition=~Q(reference=""), name="patient_reference_not_empty"),
+        ]
+        indexes = [models.Index(fields=["-created_at", "-id"], name="patient_newest")]
+
+    def __str__(self) -> str:
+        return self.reference
+
+    def save(self, *args: object, **kwargs: object) -> None:
+        self.reference_folded = self.reference.casefold()[:64]
+        super().save(*args, **kwargs)  # type: ignore[arg-type]
+
+
+class CaseQuerySet(DepartmentQuerySet["Case"]):
+    department_path = "department"
+
+
+class Case(models.Model):
+    """DICOM's Study: one clinical question on one patient; the unit of access."""
+
+    class Triage(models.IntegerChoices):
+        """Worklist order, most pressing last so that a descending index reads it first."""
+
+        REVIEWED = 0, "Reviewed"
+        NO_TUMOUR = 10, "No tumour seen"
+        EMPTY = 20, "No images yet"
+        WAITING = 30, "Analysis under way"
+        FAILED = 40, "Refused or failed"
+        UNCERTAIN = 50, "Uncertain"
+        SUSPECTED = 60, "Tumour suspected"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    department = models.ForeignKey(Group, on_delete=models.PROTECT, related_name="cases")
+    patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="cases")
+    question = models.CharField("clinical question", max_length=500, blank=True)
+    study_date = models.DateField(null=True, blank=True)
+    # Worklist order, derived from the analyses and reviews by services.triage; not a medical fact.
+    triage = models.PositiveSmallIntegerField(choices=Triage.choices, default=Triage.EMPTY)
+    opened_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="opened_cases"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = CaseQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["department", "-triage", "-created_at", "-id"], name="case_worklist"),
+            models.Index(fields=["-triage", "-created_at", "-id"], name="case_worklist_everywhere"),
+            models.Index(fields=["-created_at", "-id"], name="case_newest"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Case {str(self.id)[:8]}"
+
+
+class ScanQuerySet(DepartmentQuerySet["Scan"]):
+    department_path = "case__department"
+
+
+class Scan(models.Model):
+    """DICOM's Series: one image series of one or more files. Never changed after the upload."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="scans")
+    # SHA-256 over the files' digests in order: the same bytes in a case are the same scan.
+    digest = models.CharField(max_length=64)
+    facts = models.JSONField(default=dict)
+    uploaded_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="uploaded_scans"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = ScanQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["case", "digest"], name="scan_bytes_once_in_case")]
+        indexes = [
+            models.Index(fields=["-created_at", "-id"], name="scan_newest"),
+            models.Index(fields=["case", "created_at"], name="scan_in_case"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Scan {str(self.id)[:8]}"
+
+
+class ScanFileQuerySet(DepartmentQuerySet["ScanFile"]):
+    department_path = "scan__case__department"
+
+
+class ScanFile(models.Model):
+    """One stored file. ``name`` is the storage key, made of random letters only."""
+
+    scan = models.ForeignKey(Scan, on_delete=models.PROTECT, related_name="files")
+    position = models.PositiveIntegerField(default=0)
+    name = models.CharField(max_length=100, unique=True)
+    original_name = models.CharField(max_length=255, blank=True)
+    kind = models.CharField(max_length=16)
+    size = models.PositiveBigIntegerField(help_text="bytes")
+    sha256 = models.CharField(max_length=64)
+
+    objects = ScanFileQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["position"]
+        constraints = [
+            models.UniqueConstraint(fields=["scan", "position"], name="scan_file_position"),
+            models.CheckConstraint(condition=Q(size__gt=0), name="scan_file_not_empty"),
+        ]
+
+    def __str__(self) -> str:
+        return f"File {self.position} of scan {str(self.scan_id)[:8]}"

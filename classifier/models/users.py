@@ -1,0 +1,47 @@
+"""People. Roles and departments are both Django groups; the four role names are reserved."""
+
+from functools import cached_property
+
+from django.contrib.auth.models import AbstractUser, Group
+from django.db import models
+
+
+class Role(models.TextChoices):
+    CLINICIAN = "clinician", "Clinician"
+    REVIEWER = "reviewer", "Reviewer"
+    AUDITOR = "auditor", "Auditor"
+    ADMINISTRATOR = "administrator", "Administrator"
+
+
+class User(AbstractUser):
+    @cached_property
+    def group_names(self) -> frozenset[str]:
+        return frozenset(self.groups.values_list("name", flat=True))
+
+    def has_role(self, *roles: Role) -> bool:
+        return self.is_active and not self.group_names.isdisjoint(roles)
+
+    @property
+    def departments(self) -> models.QuerySet[Group]:
+        """The groups that are departments, by name."""
+        return self.groups.exclude(name__in=Role.values).order_by("name")
+
+    @property
+    def sees_every_department(self) -> bool:
+        return self.is_active and (self.is_superuser or self.has_role(Role.AUDITOR, Role.ADMINISTRATOR))
+
+    @property
+    def may_upload(self) -> bool:
+        return self.has_role(Role.CLINICIAN)
+
+    @property
+    def may_review(self) -> bool:
+        return self.has_role(Role.CLINICIAN, Role.REVIEWER)
+
+    @property
+    def may_administer(self) -> bool:
+        return self.is_active and (self.is_superuser or self.has_role(Role.ADMINISTRATOR))
+
+    @property
+    def may_audit(self) -> bool:
+        return self.may_administer or self.has_role(Role.AUDITOR)

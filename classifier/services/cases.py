@@ -1,0 +1,107 @@
+"""Opening cases and looking at them."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import date
+
+from django.contrib.auth.models import Group
+from django.db import transaction
+
+from classifier.audit import Action, Actor, record
+from classifier.errors import NotAllowed, NotFound, UserFacingError
+from classifier.models import Case, Patient, User
+
+
+@dataclass(frozen=True)
+class PatientDetails:
+    """What may be told of a patient beside the reference; kept from the first time it is told."""
+
+    name: str = ""
+    birth_year: int | None = None
+    sex: str = ""
+
+
+def department_for(*, user: User, name: str = "") -> Group:
+    """The named department of ``user``, or the only one when none is named."""
+    departments = list(user.departments)
+    if name:
+        departments = [group for group in departments if group.name == name]
+        if not departments:
+            raise UserFacingError("department_unknown", "You do not belong to a department of that name.")
+    if not departments:
+        raise NotAllowed("You do not belong to any department; an administrator can add you to one.")
+    if len(departments) > 1:
+        raise UserFacingError("department_required", "You belong to several departments; name one.")
+    return departments[0]
+
+
+@transaction.atomic
+def open_case(
+    *,
+    actor: Actor,
+    patient_reference: str,
+    department: str = "",
+    question: str = "",
+    study_date: date | None = None,
+    details: PatientDetails | None = None,
+) -> Case:
+    """Open a case on the patient of that reference, who is created when new to the department."""
+    user = actor.require_user()
+    if not user.may_upload:
+        raise NotAllowed("Only clinicians open cases.")
+    group = department_for(user=user, name=department)
+    patient = _patient(group, _clean_reference(patient_reference), details or PatientDetails())
+    case = Case.objects.create(
+        department=group,
+        patient=patient,
+        question=_clean_text(question, "question", 500),
+        study_date=study_date,
+        opened_by=user,
+    )
+    record(Action.CASE_OPENED, actor=actor, about=case)
+    return case
+
+
+def find_case(*, actor: Actor, case_id: uuid.UUID | str) -> Case:
+    """The case if ``actor`` may know of it; reading it is for `view_case`."""
+    return _visible(actor, case_id)
+
+
+def view_case(*, actor: Actor, case_id: uuid.UUID | str) -> Case:
+    """The case, with the look at it recorded."""
+    case = _visible(actor, case_id)
+    record(Action.CASE_VIEWED, actor=actor, about=case)
+    return case
+
+
+def _visible(actor: Actor, case_id: uuid.UUID | str) -> Case:
+    visible = Case.objects.visible_to(actor.require_user()).select_related("patient", "department")
+    case = visible.filter(pk=case_id).first()
+    if case is None:
+        raise NotFound("case")
+    return case
+
+
+def _patient(department: Group, reference: str, details: PatientDetails) -> Patient:
+    patient, _ = Patient.objects.get_or_create(
+        department=department,
+        reference=reference,
+        defaults={"name": details.name, "birth_year": details.birth_year, "sex": details.sex},
+    )
+    return patient
+
+
+def _clean_reference(reference: str) -> str:
+    cleaned = _clean_text(reference, "patient", 64)
+    if not cleaned:
+        raise UserFacingError("patient_required", "A patient reference is needed.")
+    return cleaned
+
+
+def _clean_text(text: str, field: str, limit: int) -> str:
+    cleaned = " ".join(text.split())
+    if len(cleaned) > limit:
+        raise UserFacingError(f"{field}_too_long", f"The {field} may have at most {limit} characters.")
+    if not cleaned.isprintable():
+        raise UserFacingError(f"{field}_invalid", f"The {field} holds characters that cannot be shown.")
+    return cleaned

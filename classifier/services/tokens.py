@@ -1,0 +1,86 @@
+"""API tokens: issued once in the clear, kept as a hash, scoped, expiring, revocable."""
+
+import secrets
+from collections.abc import Sequence
+from datetime import timedelta
+
+from django.db import transaction
+from django.utils import timezone
+
+from classifier.audit import Action, Actor, record
+from classifier.errors import NotAllowed, UserFacingError
+from classifier.models import ApiToken, User
+from classifier.models.tokens import Scope, hash_secret
+
+PREFIX = "mri_"
+DEFAULT_DAYS = 90
+MAX_DAYS = 366
+LAST_USE_RESOLUTION = timedelta(minutes=1)
+
+
+@transaction.atomic
+def issue_token(
+    *, actor: Actor, user: User, name: str, scopes: Sequence[str], days: int = DEFAULT_DAYS
+) -> tuple[ApiToken, str]:
+    """A new token of ``user`` and its secret, which nobody can show again."""
+    _check_may_manage(actor, user)
+    secret = PREFIX + secrets.token_urlsafe(32)
+    token = ApiToken.objects.create(
+        user=user,
+        name=_clean_name(name),
+        prefix=secret[:12],
+        secret_sha256=hash_secret(secret),
+        scopes=_clean_scopes(scopes),
+        expires_at=timezone.now() + timedelta(days=_clean_days(days)),
+    )
+    record(Action.TOKEN_ISSUED, actor=actor, about=token, owner=user.pk, scopes=token.scopes)
+    return token, secret
+
+
+@transaction.atomic
+def revoke_token(*, actor: Actor, token: ApiToken) -> None:
+    """End the token now; revoking it again changes nothing."""
+    _check_may_manage(actor, token.user)
+    if ApiToken.objects.filter(pk=token.pk, revoked_at__isnull=True).update(revoked_at=timezone.now()):
+        record(Action.TOKEN_REVOKED, actor=actor, about=token, owner=token.user_id)
+
+
+def authenticate_token(*, secret: str) -> ApiToken | None:
+    """The usable token of that secret; its last use is noted once a minute."""
+    token = ApiToken.objects.usable().select_related("user").filter(secret_sha256=hash_secret(secret)).first()
+    if token is None:
+        return None
+    now = timezone.now()
+    if token.last_used_at is None or now - token.last_used_at > LAST_USE_RESOLUTION:
+        ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
+    return token
+
+
+def _check_may_manage(actor: Actor, owner: User) -> None:
+    if actor.via == "command":
+        return
+    user = actor.require_user()
+    if user != owner and not user.may_administer:
+        raise NotAllowed("Only the owner or an administrator manages a token.")
+
+
+def _clean_name(name: str) -> str:
+    name = " ".join(name.split())
+    if not name or len(name) > 100:
+        raise UserFacingError("token_name_invalid", "A token needs a name of at most 100 characters.")
+    return name
+
+
+def _clean_scopes(scopes: Sequence[str]) -> list[str]:
+    unknown = sorted(set(scopes) - set(Scope.values))
+    if unknown or not scopes:
+        raise UserFacingError(
+            "token_scopes_invalid", f"Scopes are {', '.join(Scope.values)}; name at least one."
+        )
+    return sorted(set(scopes))
+
+
+def _clean_days(days: int) -> int:
+    if not 1 <= days <= MAX_DAYS:
+        raise UserFacingError("token_days_invalid", f"A token lasts from 1 to {MAX_DAYS} days.")
+    return days

@@ -1,0 +1,32 @@
+"""Private storage of scan files: local disk or S3-compatible objects, without public URLs."""
+
+import secrets
+from typing import Any, NoReturn
+
+from django.conf import settings
+from django.core.files.storage import FileSystemStorage
+from storages.backends.s3 import S3Storage
+
+
+def new_name() -> str:
+    """A storage key that tells nothing: 256 random bits, spread over folders."""
+    token = secrets.token_hex(32)
+    return f"{token[:2]}/{token[2:]}"
+
+
+class PrivateStorageMixin:
+    def url(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise TypeError("Scan files have no URL; they are served by one audited view.")
+
+
+class LocalScanStorage(PrivateStorageMixin, FileSystemStorage):
+    def __init__(self) -> None:
+        super().__init__(location=settings.SCANS_DIR)
+
+
+class ObjectScanStorage(PrivateStorageMixin, S3Storage):  # type: ignore[misc]
+    """Objects are private, encrypted by the bucket's own rule, and never overwritten."""
+
+    default_acl = None
+    file_overwrite = False
+    querystring_auth = True

@@ -1,0 +1,17 @@
+"""Celery tasks: each calls one service."""
+
+import uuid
+
+from celery import shared_task
+
+from classifier.services import analyses
+
+
+@shared_task
+def run_analysis(analysis_id: str) -> None:
+    analyses.run_analysis(analysis_id=uuid.UUID(analysis_id))
+
+
+@shared_task
+def sweep() -> None:
+    analyses.recover_analyses()

@@ -1,0 +1,112 @@
+"""The cast and the fixtures every test shares.
+
+Alice is a clinician and Rita a reviewer of Neuroradiology; Bob is a clinician of Orthopaedics, to whom
+Neuroradiology's cases do not exist. Otto audits, Ada administers.
+"""
+
+from collections.abc import Callable, Iterator
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from django.contrib.auth.models import Group
+from django.core.files.uploadedfile import SimpleUploadedFile
+from pytest_django.fixtures import SettingsWrapper
+
+from classifier import inference
+from classifier.audit import Actor
+from classifier.models import Case, ModelVersion, Role, Scan, User
+from classifier.services import cases, model_versions, scans
+from tests.ml.pictures import brain_png
+
+PASSWORD = "a long enough passphrase"
+NEURO, ORTHO = "Neuroradiology", "Orthopaedics"
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(autouse=True)
+def quick_hashes_and_private_files(settings: SettingsWrapper, tmp_path: Path) -> None:
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    }
+    settings.SCANS_DIR = tmp_path / "scans"
+
+
+@pytest.fixture
+def data() -> Path:
+    """The folder of research images; tests that ask for it are marked ``data``."""
+    if not DATA.is_dir():
+        pytest.skip(f"the research images are not at {DATA.parent.name}/{DATA.name} beside the project")
+    return DATA
+
+
+@pytest.fixture
+def make_user(db: None) -> Callable[..., User]:
+    def make(username: str, *groups: str, **fields: object) -> User:
+        user = User.objects.create_user(username=username, password=PASSWORD, **fields)
+        user.groups.set([Group.objects.get_or_create(name=name)[0] for name in groups])
+        return user
+
+    return make
+
+
+@pytest.fixture
+def alice(make_user: Callable[..., User]) -> User:
+    return make_user("alice", Role.CLINICIAN, NEURO)
+
+
+@pytest.fixture
+def rita(make_user: Callable[..., User]) -> User:
+    return make_user("rita", Role.REVIEWER, NEURO)
+
+
+@pytest.fixture
+def bob(make_user: Callable[..., User]) -> User:
+    return make_user("bob", Role.CLINICIAN, ORTHO)
+
+
+@pytest.fixture
+def otto(make_user: Callable[..., User]) -> User:
+    return make_user("otto", Role.AUDITOR, is_staff=True)
+
+
+@pytest.fixture
+def ada(make_user: Callable[..., User]) -> User:
+    return make_user("ada", Role.ADMINISTRATOR, is_staff=True)
+
+
+@pytest.fixture
+def as_alice(alice: User) -> Actor:
+    return Actor(user=alice, via="page")
+
+
+@pytest.fixture
+def active_model(db: None) -> ModelVersion:
+    command = Actor.command()
+    row = model_versions.register_model(actor=command, directory=inference.default_bundle())
+    return model_versions.activate_model(actor=command, version=row.version)
+
+
+@pytest.fixture
+def rung(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Ids the worker was told of, instead of telling a broker."""
+    ids: list[str] = []
+    monkeypatch.setattr("classifier.tasks.run_analysis.delay", ids.append)
+    return ids
+
+
+@pytest.fixture
+def case(as_alice: Actor) -> Case:
+    return cases.open_case(actor=as_alice, patient_reference="MRN-1", question="Headache for six weeks")
+
+
+def upload(data: bytes, name: str = "slice.png") -> SimpleUploadedFile:
+    return SimpleUploadedFile(name, BytesIO(data).read())
+
+
+@pytest.fixture
+def scan(as_alice: Actor, case: Case, rung: list[str]) -> Iterator[Scan]:
+    [result] = scans.upload_scans(actor=as_alice, case=case, files=[upload(brain_png())])
+    yield result.scan
