@@ -1,0 +1,28 @@
+"""Gunicorn's settings, from the portal's: https://docs.gunicorn.org/en/stable/settings.html
+
+Read in Gunicorn's parent, so a refused setting stops it here, before any child is started.
+"""
+
+import sys
+
+from django.core.exceptions import ImproperlyConfigured
+
+try:
+    from mri_portal import settings
+except ImproperlyConfigured as error:
+    sys.exit(f"The portal does not start: {error}")
+
+bind = f"[{settings.HOST}]:{settings.PORT}" if ":" in settings.HOST else f"{settings.HOST}:{settings.PORT}"
+worker_class = "gthread"
+workers = settings.WEB_PROCESSES
+threads = settings.WEB_THREADS
+# Above the 30 s that /api/v1/predict/ waits for a result; a stopping server finishes those answers too.
+timeout = 60
+graceful_timeout = 35
+# Longer than a status badge's polling interval, so that a page keeps its connection.
+keepalive = 10
+# A fresh process now and then bounds what a leak in a library can cost.
+max_requests = 20_000
+max_requests_jitter = 2_000
+control_socket_disable = True
+loglevel = "warning"
