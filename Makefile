@@ -61,6 +61,7 @@ requirements: $(BIN)/python
 		$(VENV)/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 			--no-header --no-annotate $$name.in --output-file $$name.txt || exit 1; \
 	done
+	rm -rf $(VENV)/uv
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

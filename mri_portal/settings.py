@@ -186,6 +186,7 @@ if _BROKER_SCHEME == "filesystem":
     _QUEUE_DIR = DATA_DIR / "queue"
     for _folder in ("messages", "control"):
         (_QUEUE_DIR / _folder).mkdir(mode=0o700, parents=True, exist_ok=True)
+    CELERY_BROKER_TRANSPORT = "mri_portal.doorbell:Transport"
     CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
     CELERY_BROKER_TRANSPORT_OPTIONS = {
         "data_folder_in": str(_QUEUE_DIR / "messages"),

@@ -1,0 +1,69 @@
+"""The embedded queue: several readers and a writer at once lose and double nothing."""
+
+import multiprocessing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kombu import Connection
+
+MESSAGES = 400
+END = -1
+
+
+def _connection(folder: Path) -> Connection:
+    return Connection(
+        "filesystem://",
+        transport="mri_portal.doorbell:Transport",
+        transport_options={
+            "data_folder_in": str(folder),
+            "data_folder_out": str(folder),
+            "control_folder": str(folder / "control"),
+        },
+    )
+
+
+def _read(folder: Path, received: Any) -> None:
+    with _connection(folder) as connection:
+        queue = connection.SimpleQueue("portal", no_ack=True)
+        while True:
+            try:
+                number = queue.get(block=False).payload
+            except queue.Empty:
+                continue
+            if number == END:
+                return
+            received.put(number)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "control").mkdir()
+    return tmp_path
+
+
+def test_every_message_reaches_exactly_one_of_several_readers(folder: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    received = context.Queue()
+    readers = [context.Process(target=_read, args=(folder, received)) for _ in range(2)]
+    for reader in readers:
+        reader.start()
+    with _connection(folder) as connection:
+        queue = connection.SimpleQueue("portal")
+        for number in (*range(MESSAGES), END, END):
+            queue.put(number)
+    numbers = sorted(received.get(timeout=60) for _ in range(MESSAGES))
+    for reader in readers:
+        reader.join(timeout=60)
+    assert numbers == list(range(MESSAGES))
+    assert [reader.exitcode for reader in readers] == [0, 0]
+    assert received.empty()
+
+
+def test_messages_arrive_in_the_order_they_were_sent_and_leave_no_file(folder: Path) -> None:
+    with _connection(folder) as connection:
+        queue = connection.SimpleQueue("portal", no_ack=True)
+        for number in range(5):
+            queue.put(number)
+        assert [queue.get(block=False).payload for _ in range(5)] == list(range(5))
+    assert [path for path in folder.iterdir() if path.is_file()] == []
