@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from .access import DepartmentQuerySet
+from .append_only import AppendOnlyModel, AppendOnlyRows
 from .cases import Scan
 
 
@@ -154,11 +155,11 @@ class Analysis(models.Model):
         return self.outcome in TUMOUR_OUTCOMES
 
 
-class ReviewQuerySet(DepartmentQuerySet["Review"]):
+class ReviewQuerySet(AppendOnlyRows, DepartmentQuerySet["Review"]):
     department_path = "analysis__scan__case__department"
 
 
-class Review(models.Model):
+class Review(AppendOnlyModel):
     """DICOM's Verification: the human verdict beside the machine's. Append-only."""
 
     class Verdict(models.TextChoices):

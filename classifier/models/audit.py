@@ -1,12 +1,16 @@
 """AuditEvent: who did what to what, from where, when. Reads are recorded too; append-only."""
 
-from typing import Any, NoReturn
-
 from django.conf import settings
 from django.db import models
 
+from .append_only import AppendOnlyModel, AppendOnlyRows
 
-class AuditEvent(models.Model):
+
+class AuditEventQuerySet(AppendOnlyRows, models.QuerySet["AuditEvent"]):
+    pass
+
+
+class AuditEvent(AppendOnlyModel):
     class Action(models.TextChoices):
         SIGNED_IN = "signed_in", "Signed in"
         SIGN_IN_FAILED = "sign_in_failed", "Sign-in failed"
@@ -50,6 +54,8 @@ class AuditEvent(models.Model):
     detail = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
+    objects = AuditEventQuerySet.as_manager()
+
     class Meta:
         indexes = [
             models.Index(fields=["-created_at", "-id"], name="audit_newest"),
@@ -60,11 +66,3 @@ class AuditEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.actor_name or 'system'} {self.action} {self.object_type} {self.object_id}".strip()
-
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        if self.pk is not None:
-            raise TypeError("An audit event never changes.")
-        super().save(*args, **kwargs)
-
-    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
-        raise TypeError("An audit event is never deleted.")

@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import Q
 
 from .access import DepartmentQuerySet
+from .append_only import AppendOnlyModel, AppendOnlyRows
 
 
 class PatientQuerySet(DepartmentQuerySet["Patient"]):
@@ -95,11 +96,11 @@ class Case(models.Model):
         return f"Case {str(self.id)[:8]}"
 
 
-class ScanQuerySet(DepartmentQuerySet["Scan"]):
+class ScanQuerySet(AppendOnlyRows, DepartmentQuerySet["Scan"]):
     department_path = "case__department"
 
 
-class Scan(models.Model):
+class Scan(AppendOnlyModel):
     """DICOM's Series: one image series of one or more files. Never changed after the upload."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -125,11 +126,11 @@ class Scan(models.Model):
         return f"Scan {str(self.id)[:8]}"
 
 
-class ScanFileQuerySet(DepartmentQuerySet["ScanFile"]):
+class ScanFileQuerySet(AppendOnlyRows, DepartmentQuerySet["ScanFile"]):
     department_path = "scan__case__department"
 
 
-class ScanFile(models.Model):
+class ScanFile(AppendOnlyModel):
     """One stored file. ``name`` is the storage key, made of random letters only."""
 
     scan = models.ForeignKey(Scan, on_delete=models.PROTECT, related_name="files")
