@@ -17,6 +17,7 @@ class AuditEvent(AppendOnlyModel):
         LOCKED_OUT = "locked_out", "Locked out"
         SIGNED_OUT = "signed_out", "Signed out"
         PASSWORD_CHANGED = "password_changed", "Password changed"
+        PATIENT_VIEWED = "patient_viewed", "Patient viewed"
         CASE_OPENED = "case_opened", "Case opened"
         CASE_VIEWED = "case_viewed", "Case viewed"
         WORKLIST_VIEWED = "worklist_viewed", "Worklist viewed"
@@ -38,6 +39,8 @@ class AuditEvent(AppendOnlyModel):
         USER_CREATED = "user_created", "User created"
         USER_CHANGED = "user_changed", "User changed"
         PERMISSIONS_CHANGED = "permissions_changed", "Permissions changed"
+        DEPARTMENT_CREATED = "department_created", "Department created"
+        DEPARTMENT_RENAMED = "department_renamed", "Department renamed"
 
     actor = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="audit_events"
@@ -60,7 +63,7 @@ class AuditEvent(AppendOnlyModel):
         indexes = [
             models.Index(fields=["-created_at", "-id"], name="audit_newest"),
             models.Index(fields=["case_id", "-created_at"], name="audit_of_case"),
-            models.Index(fields=["actor", "-created_at"], name="audit_of_actor"),
+            models.Index(fields=["actor_name", "-created_at"], name="audit_of_name"),
             models.Index(fields=["action", "-created_at"], name="audit_of_action"),
         ]
 
