@@ -4,7 +4,8 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import worker_process_init, worker_process_shutdown
+from celery.signals import after_task_publish, beat_init, worker_process_init, worker_process_shutdown
+from django.conf import settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mri_portal.settings")
 
@@ -26,3 +27,13 @@ def forget_worker(**_: Any) -> None:
     from classifier.services.workers import stop_worker
 
     stop_worker()
+
+
+@beat_init.connect
+def note_each_ring(**_: Any) -> None:
+    """For the sweeper's health check: when it last reached the broker."""
+    after_task_publish.connect(_rang)
+
+
+def _rang(**_: Any) -> None:
+    settings.SWEEPER_RANG.touch()

@@ -181,6 +181,7 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": SWEEP_INTERVAL_S},
     }
 }
+SWEEPER_RANG = DATA_DIR / "sweeper-rang"
 CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"  # one interval needs no memory on disk, nor a lock on it
 if _BROKER_SCHEME == "filesystem":
     _QUEUE_DIR = DATA_DIR / "queue"
