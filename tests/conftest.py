@@ -17,6 +17,7 @@ from classifier import inference
 from classifier.audit import Actor
 from classifier.models import Case, ModelVersion, Role, Scan, User
 from classifier.services import cases, model_versions, scans
+from tests.flush import flush_steps_around_triggers  # noqa: F401
 from tests.ml.pictures import brain_png
 
 PASSWORD = "a long enough passphrase"
