@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import getpass
+import os
 import uuid
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +24,8 @@ class Actor:
 
     @classmethod
     def command(cls, user: User | None = None) -> Actor:
-        return cls(user=user, via="command")
+        """Someone with a shell on the server: named after their account there."""
+        return cls(user=user, via="command", name=_server_account())
 
     @classmethod
     def worker(cls) -> Actor:
@@ -51,6 +54,13 @@ def record(action: Action, *, actor: Actor, about: object = None, **detail: Any)
         via=actor.via,
         detail=detail,
     )
+
+
+def _server_account() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user often has a number and no name
+        return f"uid {os.getuid()}"
 
 
 def _case_id(about: object) -> uuid.UUID | None:

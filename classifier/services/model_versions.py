@@ -1,20 +1,43 @@
 """Registering bundles and choosing the one that answers."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from django.db import transaction
 
 from classifier import inference
 from classifier.audit import Action, Actor, record
-from classifier.errors import Conflict, NotAllowed, NotFound
+from classifier.errors import Conflict, NotFound, UserFacingError
 from classifier.models import ModelVersion
+from classifier.services.administrators import check_may_administer
+
+
+@dataclass(frozen=True)
+class InstalledBundle:
+    """A folder under PORTAL_BUNDLES_DIR, not yet verified."""
+
+    version: str
+    directory: Path
+    is_registered: bool
+
+
+def installed_bundles() -> list[InstalledBundle]:
+    registered = set(ModelVersion.objects.values_list("version", flat=True))
+    return [
+        InstalledBundle(directory.name, directory, directory.name in registered)
+        for directory in inference.bundled_versions()
+    ]
 
 
 @transaction.atomic
 def register_model(*, actor: Actor, directory: Path) -> ModelVersion:
     """Verify the bundle in ``directory`` and make it known; registering it again changes nothing."""
-    _check_may_administer(actor)
+    check_may_administer(actor=actor, what="model versions")
     facts = inference.verify_bundle(directory)
+    if directory.resolve() != inference.bundle_directory(facts.version).resolve():
+        raise UserFacingError(
+            "bundle_elsewhere", "Put the bundle's folder into PORTAL_BUNDLES_DIR, where workers look for it."
+        )
     model_version, created = ModelVersion.objects.get_or_create(
         version=facts.version, defaults={"sha256": facts.sha256, "card": facts.card}
     )
@@ -31,14 +54,14 @@ def register_model(*, actor: Actor, directory: Path) -> ModelVersion:
 @transaction.atomic
 def activate_model(*, actor: Actor, version: str) -> ModelVersion:
     """Make ``version`` answer from the next claim on; workers switch with their next task."""
-    _check_may_administer(actor)
+    check_may_administer(actor=actor, what="model versions")
     versions = {row.version: row for row in ModelVersion.objects.select_for_update().order_by("pk")}
     chosen = versions.get(version)
     if chosen is None:
         raise NotFound("model version")
     if chosen.is_active:
         return chosen
-    inference.verify_bundle(inference.bundle_directory(version))
+    _check_unaltered(chosen)
     before = next((row.version for row in versions.values() if row.is_active), "")
     ModelVersion.objects.filter(is_active=True).update(is_active=False)
     ModelVersion.objects.filter(pk=chosen.pk).update(is_active=True)
@@ -47,6 +70,7 @@ def activate_model(*, actor: Actor, version: str) -> ModelVersion:
     return chosen
 
 
-def _check_may_administer(actor: Actor) -> None:
-    if actor.via != "command" and not actor.require_user().may_administer:
-        raise NotAllowed("Only administrators manage model versions.")
+def _check_unaltered(model_version: ModelVersion) -> None:
+    facts = inference.verify_bundle(inference.bundle_directory(model_version.version))
+    if facts.sha256 != model_version.sha256:
+        raise Conflict("bundle_altered", f"Bundle {facts.version} is not the one that was registered.")

@@ -5,14 +5,18 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from classifier.audit import Action, Actor, record
-from classifier.errors import NotAllowed, UserFacingError
+from classifier.errors import Conflict, NotFound, UserFacingError
 from classifier.models import ApiToken, User
 from classifier.models.tokens import Scope, hash_secret
+from classifier.services.administrators import check_may_administer
+from classifier.services.people import check_may_manage
 
 PREFIX = "mri_"
+PREFIX_LENGTH = 12
 DEFAULT_DAYS = 90
 MAX_DAYS = 366
 LAST_USE_RESOLUTION = timedelta(minutes=1)
@@ -23,12 +27,12 @@ def issue_token(
     *, actor: Actor, user: User, name: str, scopes: Sequence[str], days: int = DEFAULT_DAYS
 ) -> tuple[ApiToken, str]:
     """A new token of ``user`` and its secret, which nobody can show again."""
-    _check_may_manage(actor, user)
+    _check_may_issue(actor, user)
     secret = PREFIX + secrets.token_urlsafe(32)
     token = ApiToken.objects.create(
         user=user,
         name=_clean_name(name),
-        prefix=secret[:12],
+        prefix=secret[:PREFIX_LENGTH],
         secret_sha256=hash_secret(secret),
         scopes=_clean_scopes(scopes),
         expires_at=timezone.now() + timedelta(days=_clean_days(days)),
@@ -40,9 +44,21 @@ def issue_token(
 @transaction.atomic
 def revoke_token(*, actor: Actor, token: ApiToken) -> None:
     """End the token now; revoking it again changes nothing."""
-    _check_may_manage(actor, token.user)
+    if token.user != actor.user:
+        check_may_administer(actor=actor, what="the tokens of others")
     if ApiToken.objects.filter(pk=token.pk, revoked_at__isnull=True).update(revoked_at=timezone.now()):
         record(Action.TOKEN_REVOKED, actor=actor, about=token, owner=token.user_id)
+
+
+def find_token(*, handle: str) -> ApiToken:
+    """The token of that id or of that prefix, as lists show them."""
+    by_handle = Q(pk=int(handle)) if handle.isdecimal() else Q(prefix=handle[:PREFIX_LENGTH])
+    found = list(ApiToken.objects.select_related("user").filter(by_handle)[:2])
+    if not found:
+        raise NotFound("token")
+    if len(found) > 1:
+        raise Conflict("token_ambiguous", "Several tokens begin like that; name one by its id.")
+    return found[0]
 
 
 def authenticate_token(*, secret: str) -> ApiToken | None:
@@ -56,12 +72,11 @@ def authenticate_token(*, secret: str) -> ApiToken | None:
     return token
 
 
-def _check_may_manage(actor: Actor, owner: User) -> None:
-    if actor.via == "command":
-        return
-    user = actor.require_user()
-    if user != owner and not user.may_administer:
-        raise NotAllowed("Only the owner or an administrator manages a token.")
+def _check_may_issue(actor: Actor, owner: User) -> None:
+    if owner != actor.user:
+        check_may_manage(actor=actor, user=owner)
+    if not owner.is_active:
+        raise UserFacingError("user_inactive", "The account is deactivated; its tokens would not work.")
 
 
 def _clean_name(name: str) -> str:

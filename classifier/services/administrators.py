@@ -1,0 +1,9 @@
+"""Who may administer: an administrator, a superuser, or someone with a shell on the server."""
+
+from classifier.audit import Actor
+from classifier.errors import NotAllowed
+
+
+def check_may_administer(*, actor: Actor, what: str) -> None:
+    if actor.via != "command" and not actor.require_user().may_administer:
+        raise NotAllowed(f"Only administrators manage {what}.")
