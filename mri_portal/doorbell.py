@@ -16,16 +16,17 @@ from kombu.utils.json import dumps, loads
 
 
 class Channel(filesystem.Channel):
-    def _put(self, queue: str, payload: dict[str, Any], **kwargs: Any) -> None:
+    # kombu's own two base classes name the second argument differently.
+    def _put(self, queue: str, payload: Any, **kwargs: Any) -> None:  # type: ignore[override]
         folder = Path(self.data_folder_out)
         name = f"{time.time_ns()}_{uuid.uuid4()}.{queue}.msg"
         written = folder / f".{name}"
         written.write_text(dumps(payload), encoding="utf-8")
         written.rename(folder / name)
 
-    def _get(self, queue: str) -> dict[str, Any]:
+    def _get(self, queue: str, timeout: float | None = None) -> Any:
         for path in sorted(Path(self.data_folder_in).iterdir()):
-            if path.name.partition(".")[2] == f"{queue}.msg" and (message := _take(path)):
+            if path.name.partition(".")[2] == f"{queue}.msg" and (message := _take(path)) is not None:
                 return message
         raise Empty
 
@@ -34,13 +35,13 @@ class Transport(filesystem.Transport):
     Channel = Channel
 
 
-def _take(path: Path) -> dict[str, Any] | None:
-    """The message, for the one reader whose rename wins."""
+def _take(path: Path) -> Any:
+    """The message, for the one reader whose rename wins; None for the others."""
     taken = path.with_suffix(".taken")
     try:
         path.rename(taken)
     except FileNotFoundError:
         return None
-    message: dict[str, Any] = loads(taken.read_text(encoding="utf-8"))
+    message = loads(taken.read_text(encoding="utf-8"))
     taken.unlink()
     return message
