@@ -1,0 +1,171 @@
+"""``python -m ml``: predict, evaluate, verify, train, export and report, without Django."""
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from ml import bundle, images
+from ml.errors import ImageError, MlError
+from ml.labels import CLASSES
+from ml.predictor import NOTICE, Prediction, Predictor
+
+Command = Callable[[argparse.Namespace], int]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit status: 0, or 1 where something was refused with a code."""
+    chosen = _parser().parse_args(arguments)
+    command: Command = chosen.command
+    try:
+        return command(chosen)
+    except MlError as error:
+        print(f"{error.code}: {error.detail}", file=sys.stderr)
+        return 1
+
+
+def predict(chosen: argparse.Namespace) -> int:
+    predictor = Predictor.load(_bundle(chosen))
+    results = [_predict_one(predictor, path, as_json=chosen.json) for path in chosen.files]
+    if not chosen.json:
+        print(NOTICE)
+    return 0 if all(results) else 1
+
+
+def evaluate(chosen: argparse.Namespace) -> int:
+    from ml import evaluate as measure
+    from ml import report
+
+    predictor = Predictor.load(_bundle(chosen))
+    found, failed = measure.answers(predictor, chosen.data, measure.folder_rows(chosen.data))
+    for bad in failed:
+        print(f"{bad.path}: {bad.code}: {bad.detail}", file=sys.stderr)
+    if not found.outcomes:
+        return 1
+    result = {"model_version": predictor.version, "labels": list(CLASSES), **measure.figures(found)}
+    result["failed"] = [vars(bad) for bad in failed]
+    print(report.as_text({chosen.data.name: result}))
+    print(NOTICE)
+    _save(chosen.json, result)
+    return 1 if failed else 0
+
+
+def verify(chosen: argparse.Namespace) -> int:
+    predictor = Predictor.load(chosen.bundle)
+    predictor.warm_up()
+    print(f"{predictor.version} sha256:{predictor.sha256} is whole and gives its reference answer.")
+    return 0
+
+
+def train(chosen: argparse.Namespace) -> int:
+    from ml import recipe
+    from ml import train as training
+
+    print(training.train(recipe.read(chosen.recipe), chosen.data, chosen.out))
+    return 0
+
+
+def export(chosen: argparse.Namespace) -> int:
+    from ml import export as exporting
+
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    exporting.log.setLevel(logging.INFO)
+    print(exporting.export(chosen.run, chosen.version, chosen.data, chosen.bundles))
+    return 0
+
+
+def report(chosen: argparse.Namespace) -> int:
+    from ml import report as reporting
+
+    predictor = Predictor.load(_bundle(chosen))
+    metrics = reporting.figures(predictor, chosen.data)
+    print(f"{predictor.version}\n{reporting.as_text(metrics)}\n{NOTICE}")
+    _save(chosen.json, metrics)
+    return 0
+
+
+def _bundle(chosen: argparse.Namespace) -> Path:
+    return chosen.bundle or bundle.default()
+
+
+def _save(path: Path | None, value: dict[str, Any]) -> None:
+    if path is not None:
+        path.write_text(json.dumps(value, indent=1) + "\n", "utf-8")
+
+
+def _predict_one(predictor: Predictor, path: Path, *, as_json: bool) -> bool:
+    """Print the answer for one file; False where it has none."""
+    try:
+        prediction = predictor.predict(_read(path))
+    except ImageError as error:
+        failure = {"path": str(path), "error": {"code": error.code, "detail": error.detail}}
+        print(json.dumps(failure) if as_json else f"{path}: {error.code}: {error.detail}", flush=True)
+        return False
+    answer = {"path": str(path), **prediction.as_dict()}
+    print(json.dumps(answer) if as_json else f"{path}: {_in_words(prediction)}", flush=True)
+    return True
+
+
+def _read(path: Path) -> images.Image:
+    if path.is_dir():
+        raise ImageError("A folder cannot be read as one scan; name its files.", code="folder_unsupported")
+    try:
+        return images.read(path)
+    except OSError as error:
+        raise ImageError(f"The file cannot be opened: {error.strerror}.", code="file_unreadable") from None
+
+
+def _in_words(prediction: Prediction) -> str:
+    shares = ", ".join(f"{name} {p:.1%}" for name, p in prediction.probabilities.items())
+    reason = f" {prediction.reason_text}" if prediction.reason_text else ""
+    return f"{prediction.outcome} ({shares}; model {prediction.model_version}){reason}"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("python -m ml", description=f"Brain MRI slices. {NOTICE}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_asking(commands)
+    _add_making(commands)
+    return parser
+
+
+def _add_asking(commands: Any) -> None:
+    one = _command(commands, "predict", predict, "classify image files", bundle=True)
+    one.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    one.add_argument("--json", action="store_true", help="one object a line, in the order given")
+    many = _command(commands, "evaluate", evaluate, "measure on a folder of class folders", bundle=True)
+    many.add_argument("--data", type=Path, required=True, metavar="FOLDER")
+    many.add_argument("--json", type=Path, metavar="OUT", help="also write the figures there")
+    check = _command(commands, "verify", verify, "check a bundle's checksums and reference answer")
+    check.add_argument("bundle", type=Path)
+
+
+def _add_making(commands: Any) -> None:
+    learn = _command(commands, "train", train, "train a recipe, or go on where it stopped")
+    learn.add_argument("recipe", help="a name in ml/recipes or a TOML file")
+    learn.add_argument("--out", type=Path, required=True, metavar="RUN")
+    seal = _command(commands, "export", export, "make a bundle of a training run")
+    seal.add_argument("run", type=Path)
+    seal.add_argument("--version", required=True)
+    seal.add_argument("--bundles", type=Path, default=bundle.BUNDLES)
+    tell = _command(commands, "report", report, "figures of a bundle on what it has not learnt", bundle=True)
+    tell.add_argument("--json", type=Path, metavar="OUT", help="also write the figures there")
+    for parser in (learn, seal, tell):
+        parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+
+
+def _command(
+    commands: Any, name: str, command: Command, text: str, *, bundle: bool = False
+) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
+    parser.set_defaults(command=command)
+    if bundle:
+        parser.add_argument("--bundle", type=Path, metavar="DIR", help="default: the released bundle")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

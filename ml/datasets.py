@@ -1,0 +1,201 @@
+"""Tables of labelled slices, the splits by patient, and their prepared pixels as one array.
+
+The tables and their columns are described beside the data (``README.md`` in the data folder).
+"""
+
+import csv
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from ml import images, preprocess
+from ml.errors import MlError
+from ml.labels import CLASSES
+from ml.recipe import Data
+
+SPLIT_SALT: Final = "split-1"
+HOLDOUT_SHARE: Final = 0.2
+FOLDS: Final = 5
+CACHE: Final = Path("runs/cache")
+
+
+class DataError(MlError):
+    """The data folder lacks a table or a table is not what its description says."""
+
+    code = "data_missing"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One labelled slice. ``group`` is never divided: a patient, or one picture and its copies."""
+
+    path: str
+    label: str
+    source: str
+    group: str
+    split: str
+    fold: int
+    official: str = ""
+    view: str = ""
+    unique: bool = True
+    flag: str = ""
+
+    @property
+    def target(self) -> int:
+        return CLASSES.index(self.label)
+
+    @property
+    def cell(self) -> str:
+        return f"{self.label}/{self.source}"
+
+
+def table(data: Path, name: str) -> list[Row]:
+    """The rows of one of ``slices``, ``nickparvar``, ``lgg``, ``healthy``."""
+    return READERS[name](_records(data, name))
+
+
+def records(data: Path, names: Iterable[str]) -> list[Row]:
+    return [row for name in names for row in table(data, name)]
+
+
+def _records(data: Path, name: str) -> list[dict[str, str]]:
+    path = data / f"{name}.csv"
+    if name not in READERS or not path.is_file():
+        raise DataError(f"There is no table {name}.csv in {data}.")
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _slices(records: list[dict[str, str]]) -> list[Row]:
+    return [
+        Row(
+            path=r["path"],
+            label=r["label"],
+            source=r["source"],
+            group=r["group"],
+            split=r["split"],
+            fold=int(r["fold"]),
+            view=r["view"],
+            unique=r["unique"] == "1",
+            flag=r["flag"],
+        )
+        for r in records
+    ]
+
+
+def _nickparvar(records: list[dict[str, str]]) -> list[Row]:
+    return [
+        Row(
+            path=f"nickparvar/{r['path']}",
+            label=r["label"],
+            source=r["source"],
+            group=r["group"],
+            split=r["split"],
+            fold=int(r["fold"]),
+            official=r["official_split"],
+            view=r["view"],
+            flag=r["flag"],
+        )
+        for r in records
+    ]
+
+
+def _lgg(records: list[dict[str, str]]) -> list[Row]:
+    places = split_by_group(r["patient"] for r in records)
+    return [
+        Row(r["path"], r["label"], f"lgg_{r['sequence']}", r["patient"], *places[r["patient"]], view="axial")
+        for r in records
+    ]
+
+
+def _healthy(records: list[dict[str, str]]) -> list[Row]:
+    places = split_by_group(r["subject"] for r in records)
+    return [
+        Row(r["path"], r["label"], "healthy", r["subject"], *places[r["subject"]], view=r["view"])
+        for r in records
+    ]
+
+
+READERS: Final[dict[str, Callable[[list[dict[str, str]]], list[Row]]]] = {
+    "slices": _slices,
+    "nickparvar": _nickparvar,
+    "lgg": _lgg,
+    "healthy": _healthy,
+}
+
+
+def split_by_group(groups: Iterable[str]) -> dict[str, tuple[str, int]]:
+    """(split, fold) of every group: ordered by salted SHA-256, the first fifth is the holdout.
+
+    The rest go round the folds in that order. The same groups are always divided in the same way.
+    """
+    ordered = sorted(set(groups), key=lambda g: hashlib.sha256(f"{SPLIT_SALT}:{g}".encode()).hexdigest())
+    held = round(HOLDOUT_SHARE * len(ordered))
+    return {
+        group: ("holdout", -1) if rank < held else ("dev", (rank - held) % FOLDS)
+        for rank, group in enumerate(ordered)
+    }
+
+
+def training_and_validation(rows: Sequence[Row], data: Data) -> tuple[list[Row], list[Row]]:
+    """Flagged rows are in neither. By patient in ``dev``; by file, as its users do, in ``published``.
+
+    Copies of a picture are not in the validation of ``dev``.
+    """
+    pool = [row for row in rows if not row.flag and _is_for_training(row, data.split)]
+    fold = _file_fold if data.split == "published" else _patient_fold
+    train = [row for row in pool if fold(row) != data.fold]
+    return train, [row for row in pool if fold(row) == data.fold and row.unique]
+
+
+def _is_for_training(row: Row, split: str) -> bool:
+    return row.official == "train" if split == "published" else row.split == "dev"
+
+
+def _patient_fold(row: Row) -> int:
+    return row.fold
+
+
+def _file_fold(row: Row) -> int:
+    return hashlib.sha256(row.path.encode()).digest()[0] % FOLDS
+
+
+def published_test(data: Path) -> list[Row]:
+    return [row for row in table(data, "nickparvar") if row.official == "test"]
+
+
+def holdout(rows: Iterable[Row]) -> list[Row]:
+    """The rows that no training has seen and that count in the figures."""
+    return [row for row in rows if row.split == "holdout" and row.unique and not row.flag]
+
+
+def pixels(data: Path, rows: Sequence[Row], size: int, cache: Path = CACHE) -> NDArray[np.uint8]:
+    """Prepared slices as uint8 (n, size, size), decoded once and then kept under ``cache``."""
+    kept = cache / f"{_cache_key(data, rows, size)}.npy"
+    if not kept.is_file():
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        partial = kept.with_suffix(".partial.npy")
+        np.save(partial, _decode(data, rows, size))
+        partial.replace(kept)
+    return np.asarray(np.load(kept, mmap_mode="r"))
+
+
+def _cache_key(data: Path, rows: Sequence[Row], size: int) -> str:
+    facts = [(row.path, (data / row.path).stat().st_size) for row in rows]
+    text = json.dumps([preprocess.VERSION, size, facts])
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+def _decode(data: Path, rows: Sequence[Row], size: int) -> NDArray[np.uint8]:
+    prepared = np.empty((len(rows), size, size), np.uint8)
+    for index, row in enumerate(tqdm(rows, desc="decode", unit="image", leave=False, disable=None)):
+        first = images.read(data / row.path).slices[0]
+        prepared[index] = np.rint(preprocess.prepare(first, size)[..., 0] * 255).astype(np.uint8)
+    return prepared

@@ -1,0 +1,97 @@
+"""From a network's logits and embedding to an answer, an "uncertain" or a refusal, with the reason."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.labels import CLASSES, NO_TUMOUR, UNCERTAIN
+
+HEALTHY: Final = CLASSES.index(NO_TUMOUR)
+FLAT: Final = 0.02
+
+REASONS: Final[Mapping[str, str]] = {
+    "near_threshold": "The picture is near the line between tumour and no tumour. Please look closely.",
+    "two_plausible": "Two classes are almost equally likely.",
+    "not_brain_mri": "This does not look like the brain MRI slices that the model has learnt.",
+    "image_blank": "The picture shows nothing but an even surface.",
+}
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Chosen on a validation fold and kept in the card.
+
+    ``tumour``: lowest probability of a tumour that is not called ``notumor``. ``margin``: least
+    lead of the most likely class. ``distance``: farthest embedding that still counts as brain MRI.
+    """
+
+    tumour: float
+    margin: float
+    distance: float
+
+    @classmethod
+    def from_card(cls, card: Mapping[str, Any]) -> "Thresholds":
+        return cls(**{name: float(card["thresholds"][name]) for name in ("tumour", "margin", "distance")})
+
+
+@dataclass(frozen=True)
+class Familiar:
+    """What embeddings of brain MRI look like: centres (c, k) in a space whitened by (k, d)."""
+
+    centres: NDArray[np.float32]
+    whitening: NDArray[np.float32]
+
+    @classmethod
+    def load(cls, path: Path) -> "Familiar":
+        with np.load(path) as kept:
+            return cls(kept["centres"], kept["whitening"])
+
+    def save(self, path: Path) -> None:
+        np.savez_compressed(path, centres=self.centres, whitening=self.whitening)
+
+    def distance(self, embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Mahalanobis distance (n,) of embeddings (n, k) to the nearest centre, per dimension."""
+        white = embeddings @ self.whitening
+        centres = self.centres @ self.whitening
+        squared = ((white[:, None, :] - centres[None]) ** 2).mean(axis=2)
+        return np.asarray(np.sqrt(squared.min(axis=1)), np.float32)
+
+
+def softmax(logits: NDArray[np.float32], temperature: float) -> NDArray[np.float64]:
+    """Calibrated probabilities, same shape, each row summing to 1."""
+    scaled = logits.astype(np.float64) / temperature
+    powers = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
+
+
+def unusable(pixels: NDArray[np.float32]) -> str | None:
+    """The reason why a slice (height, width) in [0, 1] cannot be judged at all, if there is one."""
+    low, high = np.percentile(pixels, (1, 99))
+    return "image_blank" if high - low < FLAT else None
+
+
+def decide(probabilities: NDArray[np.float64], thresholds: Thresholds) -> tuple[str, str | None]:
+    """(outcome, reason) of one slice that was not refused.
+
+    A slice is called ``notumor`` only below the tumour threshold, which is far under one half.
+    """
+    best = int(probabilities.argmax())
+    if 1 - probabilities[HEALTHY] < thresholds.tumour:
+        return NO_TUMOUR, None
+    if best == HEALTHY:
+        return UNCERTAIN, "near_threshold"
+    second, first = np.sort(probabilities)[-2:]
+    if first - second >= thresholds.margin:
+        return CLASSES[best], None
+    rival = int(np.argsort(probabilities)[-2])
+    return UNCERTAIN, "near_threshold" if rival == HEALTHY else "two_plausible"
+
+
+def refusal(unusable: str | None, distance: float, thresholds: Thresholds) -> str | None:
+    if unusable is not None:
+        return unusable
+    return "not_brain_mri" if distance > thresholds.distance else None

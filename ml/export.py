@@ -1,0 +1,183 @@
+"""From a training run to a sealed bundle: calibrate, convert, compare, measure, describe."""
+
+import json
+import logging
+import platform
+import shutil
+import tempfile
+from datetime import UTC, datetime
+from importlib.metadata import version as installed
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from ml import bundle, calibrate, datasets, decision, networks, preprocess, report, train
+from ml.decision import Familiar
+from ml.engine import LiteRt
+from ml.errors import BundleError
+from ml.labels import CLASSES
+from ml.predictor import NOTICE, Predictor
+from ml.recipe import Recipe
+
+log = logging.getLogger(__name__)
+
+LARGEST_DIFFERENCE: Final = 0.01
+FORMS: Final = ("int8", "float16", "float32")
+GOLDEN_INPUT: Final[dict[str, Any]] = {"side": 240, "phase": 0.7}
+GOLDEN_TOLERANCE: Final = 0.01
+
+SOURCES: Final = {
+    "slices": "figshare 1512427 (Cheng, CC BY 4.0), SARTAJ and Br35H (Kaggle), duplicates removed",
+    "nickparvar": "Brain Tumor MRI Dataset, masoudnickparvar, Kaggle (CC0 as stated there)",
+    "lgg": "TCGA-LGG, The Cancer Imaging Archive (CC BY 3.0), masks of Buda et al. 2019",
+    "healthy": "OpenNeuro ds002748 (CC0)",
+}
+
+
+def export(run: Path, version: str, data: Path, root: Path = bundle.BUNDLES) -> Path:
+    """Write and seal ``root/version``. Raises BundleError where LiteRT and Keras disagree."""
+    directory = root / version
+    if directory.exists():
+        raise BundleError(f"There is already a bundle {version}.", code="bundle_exists")
+    recipe = train.read_recipe(run)
+    with tempfile.TemporaryDirectory() as work:
+        draft = Path(work) / version
+        draft.mkdir()
+        _fill(draft, run, recipe, data)
+        shutil.copytree(draft, directory)
+    return directory
+
+
+def _fill(draft: Path, run: Path, recipe: Recipe, data: Path) -> None:
+    model = networks.build(recipe.network)
+    model.load_weights(run / "best.weights.h5")
+    model.save_weights(draft / bundle.WEIGHTS)
+    form = _smallest_faithful(model, recipe, data, draft / bundle.NETWORK)
+    chosen = {"weights_stored_as": form, **_calibrate(recipe, data, draft)}
+    card = _card(draft.name, recipe, chosen, run)
+    _write(draft / bundle.CARD, card)
+    _write(draft / bundle.GOLDEN, _golden(draft, card))
+    _write(draft / bundle.METRICS, {})
+    bundle.seal(draft)
+    metrics = report.figures(Predictor.load(draft), data)
+    _write(draft / bundle.METRICS, metrics)
+    _write(draft / bundle.CARD, {**card, "metrics": _headline(metrics)})
+    bundle.seal(draft)
+    Predictor.load(draft).warm_up()
+
+
+def _smallest_faithful(model: Any, recipe: Recipe, data: Path, path: Path) -> str:
+    """Convert to the smallest form that keeps every class and probability; returns its name."""
+    pictures, _ = _validation(recipe, data)
+    expected = decision.softmax(train.outputs(model, pictures)[0], 1.0)
+    for form in FORMS:
+        path.write_bytes(_converted(model, form))
+        found = decision.softmax(LiteRt(path, threads=2).run(_scaled(pictures))[0], 1.0)
+        moved = float(np.abs(expected - found).max())
+        changed = int(np.sum(expected.argmax(axis=1) != found.argmax(axis=1)))
+        log.info("%s: largest difference %.4f, %d of %d classes changed", form, moved, changed, len(found))
+        if not changed and moved <= LARGEST_DIFFERENCE:
+            return form
+    raise BundleError(f"LiteRT moves a probability by {moved:.4f} from Keras.", code="bundle_disagrees")
+
+
+def _converted(model: Any, form: str) -> bytes:
+    converter = tf.lite.TFLiteConverter.from_keras_model(model)
+    if form != "float32":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if form == "float16":
+        converter.target_spec.supported_types = [tf.float16]
+    return bytes(converter.convert())
+
+
+def _validation(recipe: Recipe, data: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    _, held = datasets.training_and_validation(datasets.records(data, recipe.data.tables), recipe.data)
+    return datasets.pixels(data, held, recipe.network.size), np.array([row.target for row in held])
+
+
+def _calibrate(recipe: Recipe, data: Path, draft: Path) -> dict[str, Any]:
+    """Temperature and thresholds from the fold held out of training; familiar from training slices."""
+    engine = LiteRt(draft / bundle.NETWORK, threads=2)
+    familiar = _familiar(engine, recipe, data)
+    familiar.save(draft / bundle.FAMILIAR)
+    pictures, targets = _validation(recipe, data)
+    logits, embeddings = engine.run(_scaled(pictures))
+    temperature = calibrate.temperature(logits, targets)
+    probabilities = decision.softmax(logits, temperature)
+    thresholds = {
+        "tumour": calibrate.tumour_threshold(probabilities, targets),
+        "margin": calibrate.margin(probabilities, targets),
+        "distance": calibrate.farthest(familiar.distance(embeddings)),
+    }
+    return {"temperature": temperature, "thresholds": thresholds, "validation_slices": len(targets)}
+
+
+def _familiar(engine: LiteRt, recipe: Recipe, data: Path) -> Familiar:
+    rows, _ = datasets.training_and_validation(datasets.records(data, recipe.data.tables), recipe.data)
+    _, embeddings = engine.run(_scaled(datasets.pixels(data, rows, recipe.network.size)))
+    return calibrate.familiar(embeddings, np.array([row.cell for row in rows]))
+
+
+def _scaled(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+    return pictures[..., np.newaxis].astype(np.float32) / np.float32(255)
+
+
+def _golden(draft: Path, card: dict[str, Any]) -> dict[str, Any]:
+    x = preprocess.prepare(bundle.golden_picture(**GOLDEN_INPUT), card["input_size"])
+    logits, _ = LiteRt(draft / bundle.NETWORK).run(x[np.newaxis])
+    probabilities = decision.softmax(logits, card["temperature"])[0]
+    named = {name: round(float(p), 6) for name, p in zip(CLASSES, probabilities, strict=True)}
+    return {"input": GOLDEN_INPUT, "probabilities": named, "tolerance": GOLDEN_TOLERANCE}
+
+
+def _card(version: str, recipe: Recipe, chosen: dict[str, Any], run: Path) -> dict[str, Any]:
+    return {
+        "version": version,
+        "date": datetime.now(UTC).date().isoformat(),
+        "notice": NOTICE,
+        "labels": list(CLASSES),
+        "preprocessing": preprocess.VERSION,
+        "input_size": recipe.network.size,
+        "engine": "litert",
+        "parameters": networks.build(recipe.network).count_params(),
+        "intended_use": "Research on sorting single brain MRI slices into glioma, meningioma, pituitary "
+        "tumour or no tumour, always read by a clinician.",
+        "not_for": [
+            "diagnosis, treatment or triage of patients",
+            "excluding a tumour: a slice without one says nothing about the rest of the head",
+            "other lesions (metastases, bleeding, stroke, multiple sclerosis), other organs, CT, children",
+        ],
+        "data": [{"table": name, "source": SOURCES[name]} for name in recipe.data.tables],
+        "limits": [
+            "Three public collections hold nearly all meningiomas and pituitary tumours: T1 after contrast.",
+            "Gliomas on FLAIR are low-grade ones of one collection.",
+            "Most healthy slices come from other sources than the tumours; skill may partly be the source.",
+            "Refusal knows pictures far from brain MRI; a head CT may pass.",
+        ],
+        **chosen,
+        "operating_point": f"lowest threshold with specificity {calibrate.SPECIFICITY} on validation",
+        "recipe": json.loads((run / "recipe.json").read_text()),
+        "versions": {
+            "python": platform.python_version(),
+            **{name: installed(name) for name in ("tensorflow-cpu", "keras", "ai-edge-litert", "numpy")},
+        },
+    }
+
+
+def _headline(metrics: dict[str, Any]) -> dict[str, Any]:
+    """The figures of the card: of each set those that a reader asks for first, and all by source."""
+    shares = ("accuracy", "macro_recall", "tumour_sensitivity", "specificity")
+    wanted = ("slices", *shares, "tumours", "tumours_called_notumor")
+    sets = {
+        name: {**{key: values[key] for key in wanted}, "classes": values["classes"]}
+        for name, values in metrics.items()
+        if "accuracy" in values
+    }
+    return {**sets, "sources": metrics["sources"]}
+
+
+def _write(path: Path, value: dict[str, Any]) -> None:
+    path.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", "utf-8")

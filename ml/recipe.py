@@ -1,0 +1,99 @@
+"""A recipe is the whole description of one training: network, data, augmentation, schedule."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from ml.errors import MlError
+
+RECIPES: Final = Path(__file__).resolve().parent / "recipes"
+
+
+class RecipeError(MlError):
+    """A recipe does not exist or says something that no training understands."""
+
+    code = "recipe_invalid"
+
+
+@dataclass(frozen=True)
+class Network:
+    """``kind`` names a builder in ``ml.networks``; ``size`` is the side of the square input."""
+
+    kind: str
+    size: int
+    width: int = 16
+    blocks: int = 1
+    dropout: float = 0.0
+    l1: float = 0.0
+
+
+@dataclass(frozen=True)
+class Data:
+    """What is learnt from. ``split``: ``published`` (the Kaggle folders) or ``dev`` (by patient).
+
+    ``fold`` is held out of ``dev`` for choices and calibration; of ``published``, which has no
+    folds, the same-numbered fifth of the files. ``weights`` gives the share of each "class/source"
+    cell in a training epoch; without it every row is seen once per epoch.
+    """
+
+    tables: tuple[str, ...]
+    split: str = "dev"
+    fold: int = 0
+    weights: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Training:
+    """The optimiser and its schedule. ``patience`` 0 trains all epochs; ``ema`` 0 keeps no average."""
+
+    epochs: int
+    batch: int = 32
+    images_per_epoch: int = 0
+    learning_rate: float = 1e-3
+    schedule: str = "constant"
+    warmup_epochs: float = 0.0
+    weight_decay: float = 0.0
+    label_smoothing: float = 0.0
+    ema: float = 0.0
+    patience: int = 0
+    precision: str = "float32"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    name: str
+    seed: int
+    network: Network
+    data: Data
+    training: Training
+    augment: Mapping[str, Any] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def read(name: str) -> Recipe:
+    """The recipe of this name in ``ml/recipes``, or of a TOML file given by its path."""
+    path = Path(name) if name.endswith(".toml") else RECIPES / f"{name}.toml"
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in RECIPES.glob("*.toml")))
+        raise RecipeError(f"There is no recipe {name}; there are: {known}.")
+    return parse(path.stem, tomllib.loads(path.read_text("utf-8")))
+
+
+def parse(name: str, values: Mapping[str, Any]) -> Recipe:
+    """Raises RecipeError where a section or key is unknown or missing."""
+    try:
+        data = dict(values["data"])
+        return Recipe(
+            name=name,
+            seed=int(values["seed"]),
+            network=Network(**values["network"]),
+            data=Data(**{**data, "tables": tuple(data["tables"])}),
+            training=Training(**values["training"]),
+            augment=dict(values.get("augment", {})),
+        )
+    except (KeyError, TypeError) as error:
+        raise RecipeError(f"Recipe {name}: {error}") from None

@@ -1,0 +1,94 @@
+"""The figures that belong to a bundle: the published test images or the patient-disjoint holdout.
+
+A network trained on the published folders has seen most holdout patients, and one trained by
+patient has seen published test images: each bundle is measured only on what it has not learnt.
+"""
+
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from ml import datasets, evaluate, images
+from ml.errors import ImageError
+from ml.evaluate import Answers
+from ml.labels import CLASSES, REFUSED, TUMOUR_CLASSES
+from ml.predictor import Predictor
+
+PUBLISHED: Final = "published"
+SLICE_SOURCES: Final = ("figshare", "sartaj", "br35h")
+
+
+def figures(predictor: Predictor, data: Path) -> dict[str, Any]:
+    """Sets of figures by name, as ``metrics.json`` keeps them."""
+    recipe = predictor.card["recipe"]["data"]
+    if recipe["split"] == PUBLISHED:
+        rows = [row for row in datasets.published_test(data) if row.flag != "label_conflict"]
+        found = _answers(predictor, data, rows)
+        return {"published_test": evaluate.figures(found), "sources": evaluate.by_source(found)}
+    return {**_holdout(predictor, data), "not_brain_mri": _strangers(predictor, data)}
+
+
+def _holdout(predictor: Predictor, data: Path) -> dict[str, Any]:
+    rows = datasets.holdout(datasets.records(data, ("slices", "lgg", "healthy")))
+    found = _answers(predictor, data, rows)
+    sources = np.array(found.sources)
+    return {
+        "holdout": evaluate.figures(found.only(np.isin(sources, SLICE_SOURCES))),
+        "holdout_lgg": evaluate.figures(found.only(np.char.startswith(sources, "lgg"))),
+        "holdout_healthy": evaluate.figures(found.only(sources == "healthy")),
+        "sources": evaluate.by_source(found),
+    }
+
+
+def _answers(predictor: Predictor, data: Path, rows: list[datasets.Row]) -> Answers:
+    found, failed = evaluate.answers(predictor, data, rows)
+    if failed:
+        raise ImageError(f"{failed[0].path}: {failed[0].detail}", code=failed[0].code)
+    return found
+
+
+def _strangers(predictor: Predictor, data: Path) -> dict[str, Any]:
+    """What the predictor says to pictures that are not brain MRI."""
+    paths = sorted((data / "ood").iterdir())
+    outcomes = [predictor.predict(images.read(path)).outcome for path in paths]
+    return {
+        "pictures": len(outcomes),
+        "refused": outcomes.count(REFUSED),
+        "called_tumour": sum(outcome in TUMOUR_CLASSES for outcome in outcomes),
+    }
+
+
+def as_text(metrics: dict[str, Any]) -> str:
+    """A table for reading; every share with its 95 % interval from a bootstrap over groups."""
+    blocks = [_block(name, values) for name, values in metrics.items() if "accuracy" in values]
+    return "\n\n".join([*blocks, *_rest(metrics)])
+
+
+def _block(name: str, values: dict[str, Any]) -> str:
+    lines = [f"{name}: {values['slices']} slices of {values['groups']} groups"]
+    shares = ("accuracy", "macro_recall", "macro_f1", "tumour_accuracy", "tumour_sensitivity", "specificity")
+    lines += [f"  {share:<20} {_with_interval(values[share])}" for share in shares]
+    for label, measured in values["classes"].items():
+        lines.append(f"  {label:<12}" + "".join(f" {k} {_with_interval(v)}" for k, v in measured.items()))
+    lines.append(
+        f"  tumours called notumor by class: {values['tumours_called_notumor']} of {values['tumours']}"
+    )
+    lines.append(f"  calibration error {values['calibration_error']}, Brier {values['brier']}")
+    lines.append("  answers: " + ", ".join(f"{k} {v}" for k, v in values["answers"].items()))
+    lines += ["  confusion (truth in rows: " + ", ".join(CLASSES) + ")"]
+    return "\n".join(lines + ["    " + " ".join(f"{n:5d}" for n in row) for row in values["confusion"]])
+
+
+def _with_interval(measured: dict[str, Any]) -> str:
+    if measured["value"] is None:
+        return "  -  "
+    low, high = measured["interval"]
+    return f"{measured['value']:.3f} [{low:.3f}, {high:.3f}]"
+
+
+def _rest(metrics: dict[str, Any]) -> list[str]:
+    lines = [f"  {cell:<22} {values}" for cell, values in metrics.get("sources", {}).items()]
+    blocks = ["by class and source\n" + "\n".join(lines)] if lines else []
+    strangers = metrics.get("not_brain_mri")
+    return [*blocks, f"not brain MRI: {strangers}"] if strangers else blocks
