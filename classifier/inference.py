@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import logging
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-import ml.bundle
 from django.conf import settings
 
+import ml.bundle
 import ml.images
 from classifier.errors import UserFacingError
 from ml.errors import BundleError, ImageError
@@ -19,9 +19,8 @@ from ml.errors import BundleError, ImageError
 if TYPE_CHECKING:
     from ml.predictor import Predictor
 
-logger = logging.getLogger(__name__)
-
 _predictor: Predictor | None = None
+_loading = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -76,16 +75,29 @@ def bundle_directory(version: str) -> Path:
     return Path(settings.BUNDLES_DIR) / version
 
 
-def loaded_version() -> str:
-    return _predictor.version if _predictor else ""
+def load(*, version: str, sha256: str) -> float | None:
+    """Have this bundle loaded, verified and warmed up in this process.
+
+    Seconds taken, or None where it was loaded already. `UserFacingError` where it is not the one
+    that was registered or gives wrong answers; then the predictor from before stays.
+    """
+    before, started = _predictor, time.perf_counter()
+    if _predictor_of(version, sha256) is before:
+        return None
+    return time.perf_counter() - started
 
 
-def load_predictor(*, version: str, sha256: str) -> float:
-    """Load, verify and warm up the bundle in this process; returns seconds taken."""
+def _predictor_of(version: str, sha256: str) -> Predictor:
     global _predictor  # noqa: PLW0603 - one model in memory per process is the design
+    with _loading:
+        if _predictor is None or (_predictor.version, _predictor.sha256) != (version, sha256):
+            _predictor = _load(version, sha256)
+        return _predictor
+
+
+def _load(version: str, sha256: str) -> Predictor:
     from ml.predictor import Predictor  # the web process decodes pictures and must not pay for an engine
 
-    started = time.perf_counter()
     try:
         predictor = Predictor.load(bundle_directory(version))
         if predictor.sha256 != sha256:
@@ -93,22 +105,12 @@ def load_predictor(*, version: str, sha256: str) -> float:
         predictor.warm_up()
     except BundleError as error:
         raise UserFacingError(error.code, error.detail) from error
-    _predictor = predictor
-    return time.perf_counter() - started
-
-
-def predictor_for(*, version: str, sha256: str) -> Predictor:
-    """The predictor of the active version; loads it anew when an administrator has switched."""
-    if _predictor is None or (_predictor.version, _predictor.sha256) != (version, sha256):
-        seconds = load_predictor(version=version, sha256=sha256)
-        logger.info("Switched to model %s in %.2f s", version, seconds)
-    assert _predictor is not None  # noqa: S101 - load_predictor has set it
-    return _predictor
+    return predictor
 
 
 def analyse(images: Sequence[bytes], *, version: str, sha256: str) -> dict[str, Any]:
     """Classify one scan's files as one series; the result of `ml.predictor.Prediction.as_dict`."""
-    predictor = predictor_for(version=version, sha256=sha256)
+    predictor = _predictor_of(version, sha256)
     started = time.perf_counter()
     decoded = [read_image(data) for data in images]
     decode_ms = (time.perf_counter() - started) * 1000

@@ -1,10 +1,10 @@
-"""Celery tasks: each calls one service."""
+"""Celery tasks: each calls its services."""
 
 import uuid
 
 from celery import shared_task
 
-from classifier.services import analyses
+from classifier.services import analyses, workers
 
 
 @shared_task
@@ -15,3 +15,4 @@ def run_analysis(analysis_id: str) -> None:
 @shared_task
 def sweep() -> None:
     analyses.recover_analyses()
+    workers.forget_lost_workers()

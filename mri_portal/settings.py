@@ -139,8 +139,9 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Time limits: all derived from one number, soft < hard < lease < visibility ---------------
 TIME_LIMIT_S = env.integer("PORTAL_TIME_LIMIT_S", 60, minimum=1, maximum=3600)
-HARD_TIME_LIMIT_S = TIME_LIMIT_S + max(5, TIME_LIMIT_S // 4)
-LEASE = timedelta(seconds=HARD_TIME_LIMIT_S + max(5, TIME_LIMIT_S // 4))
+_MARGIN_S = max(2, TIME_LIMIT_S // 4)
+HARD_TIME_LIMIT_S = TIME_LIMIT_S + _MARGIN_S
+LEASE = timedelta(seconds=HARD_TIME_LIMIT_S + _MARGIN_S)
 SWEEP_INTERVAL_S = env.integer("PORTAL_SWEEP_INTERVAL_S", 60 if PRODUCTION else 10, minimum=1, maximum=600)
 MAX_ATTEMPTS = 3
 RING_AGAIN_AFTER = timedelta(seconds=2 * SWEEP_INTERVAL_S)
@@ -157,6 +158,10 @@ WORKERS = env.integer("PORTAL_WORKERS", 2, minimum=1, maximum=64)
 
 CELERY_BROKER_URL = BROKER_URL
 CELERY_TASK_DEFAULT_QUEUE = QUEUE
+# The sweep has a queue of its own: workers take from both in turn, so that it never waits behind a backlog.
+SWEEP_QUEUE = f"{QUEUE}-sweep"
+CELERY_TASK_QUEUES: dict[str, dict[str, Any]] = {QUEUE: {}, SWEEP_QUEUE: {}}
+CELERY_TASK_ROUTES = {"classifier.tasks.sweep": {"queue": SWEEP_QUEUE}}
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 # The sweeper brings a lost analysis back, with its attempts counted.
@@ -171,6 +176,7 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_PROC_ALIVE_TIMEOUT = 60  # loading a model takes longer than the default 4 s on a busy machine
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_SEND_TASK_EVENTS = False
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_TIMEZONE = "UTC"
@@ -188,7 +194,7 @@ if _BROKER_SCHEME == "filesystem":
     for _folder in ("messages", "control"):
         (_QUEUE_DIR / _folder).mkdir(mode=0o700, parents=True, exist_ok=True)
     CELERY_BROKER_TRANSPORT = "mri_portal.doorbell:Transport"
-    CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
+    CELERY_BROKER_URL = "filesystem://localhost//"  # kombu warns of a missing host, though it needs none
     CELERY_BROKER_TRANSPORT_OPTIONS = {
         "data_folder_in": str(_QUEUE_DIR / "messages"),
         "data_folder_out": str(_QUEUE_DIR / "messages"),
@@ -198,8 +204,10 @@ if _BROKER_SCHEME == "filesystem":
 else:
     CELERY_BROKER_TRANSPORT_OPTIONS = {
         "visibility_timeout": int(LEASE.total_seconds()) * 2,
+        # A web request rings once; without a limit kombu would try for ever to reach a broker that is away.
+        "max_retries": 0,
         "socket_connect_timeout": 2,
-        "socket_timeout": 30,
+        "socket_timeout": 5,
         "global_keyprefix": env.text("PORTAL_REDIS_PREFIX", "portal:"),
     }
 
@@ -358,7 +366,14 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {
+        # /readyz says 503 while a portal starts; that is its answer, not an error of the server.
+        "not_503": {
+            "()": "django.utils.log.CallbackFilter",
+            "callback": lambda record: getattr(record, "status_code", None) != 503,
+        }
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["not_503"]}},
     "root": {"handlers": ["stderr"], "level": "WARNING"},
     "loggers": {
         "classifier": {"level": LOG_LEVEL},

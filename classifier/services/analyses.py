@@ -5,31 +5,35 @@ message delivered twice, two sweepers or a worker that returns from the dead cha
 """
 
 import logging
+import time
 import uuid
 from typing import Any
 
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
-from django.db import DatabaseError, IntegrityError, transaction
+from django.db import DataError, IntegrityError, InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
-from kombu.exceptions import OperationalError
 
 from classifier import inference
 from classifier.audit import Action, Actor, record
 from classifier.errors import Conflict, NotAllowed, UserFacingError
-from classifier.models import Analysis, ModelVersion, Scan
+from classifier.models import Analysis, Scan
+from classifier.services import ringing
 from classifier.services.triage import refresh_triage
+from classifier.services.workers import prepare_model
 
 logger = logging.getLogger(__name__)
 Status = Analysis.Status
-SWEEP_AT_MOST = 500
+SWEEP_AT_MOST = 2000
+DATABASE_AWAY = (OperationalError, InterfaceError)
+WRITE_AGAIN_AFTER_S = 0.5
 
 
 def queue_analysis(*, actor: Actor, scan: Scan) -> Analysis:
     """Create the row inside the caller's transaction; the worker is told once it is committed."""
     analysis = Analysis.objects.create(scan=scan, requested_by=actor.require_user())
     record(Action.ANALYSIS_REQUESTED, actor=actor, about=analysis)
-    transaction.on_commit(lambda: _ring(analysis.pk))
+    transaction.on_commit(lambda: ringing.ring(analysis.pk))
     return analysis
 
 
@@ -52,18 +56,18 @@ def run_analysis(*, analysis_id: uuid.UUID) -> None:
     if analysis is None:
         return
     try:
-        prediction = _work(analysis)
+        result = _result(_work(analysis))
     except SoftTimeLimitExceeded:
         _fail(analysis, "time_limit", "The analysis took too long and was stopped.")
     except UserFacingError as error:
         _fail(analysis, error.code, error.detail)
-    except DatabaseError:
+    except DATABASE_AWAY:
         raise  # nothing can be written now; the sweeper brings the analysis back
     except Exception:
         logger.exception("Analysis %s, attempt %d, broke", analysis.pk, analysis.attempts)
         _give_back(analysis)
     else:
-        _succeed(analysis, prediction)
+        _succeed(analysis, result)
 
 
 def recover_analyses() -> int:
@@ -72,23 +76,24 @@ def recover_analyses() -> int:
 
 
 def _claim(analysis_id: uuid.UUID) -> Analysis | None:
+    """The analysis, if it waits, this worker holds the active model and no other one was faster."""
     analysis = Analysis.objects.select_related("scan").filter(pk=analysis_id, status=Status.QUEUED).first()
-    model_version = ModelVersion.objects.filter(is_active=True).first()
+    model_version = prepare_model() if analysis else None
     if analysis is None or model_version is None:
         return None
     now = timezone.now()
-    won = Analysis.objects.filter(pk=analysis.pk, status=Status.QUEUED, attempts=analysis.attempts).update(
-        status=Status.RUNNING,
-        attempts=analysis.attempts + 1,
-        model_version=model_version,
-        started_at=now,
-        lease_until=now + settings.LEASE,
-    )
-    if not won:
+    claimed = {
+        "status": Status.RUNNING,
+        "attempts": analysis.attempts + 1,
+        "model_version": model_version,
+        "started_at": now,
+        "lease_until": now + settings.LEASE,
+    }
+    waiting = Analysis.objects.filter(pk=analysis.pk, status=Status.QUEUED, attempts=analysis.attempts)
+    if not waiting.update(**claimed):
         return None
-    analysis.attempts += 1
-    analysis.started_at = now
-    analysis.model_version = model_version
+    for name, value in claimed.items():
+        setattr(analysis, name, value)
     return analysis
 
 
@@ -103,21 +108,28 @@ def _work(analysis: Analysis) -> dict[str, Any]:
     )
 
 
-def _succeed(analysis: Analysis, prediction: dict[str, Any]) -> None:
-    written = _finish(
-        analysis,
-        Action.ANALYSIS_FINISHED,
-        status=Status.SUCCEEDED,
-        outcome=prediction["outcome"],
-        label=prediction["label"] or "",
-        probabilities=prediction["probabilities"],
-        tumour_probability=prediction["tumour_probability"],
-        reason=prediction["reason"] or "",
-        reason_text=prediction["reason_text"] or "",
-        slice_index=prediction["slice_index"],
-        slices=prediction["slices"],
-        timings=prediction["timings"],
-    )
+def _result(prediction: dict[str, Any]) -> dict[str, Any]:
+    """The columns of a prediction."""
+    return {
+        "outcome": prediction["outcome"],
+        "label": prediction["label"] or "",
+        "probabilities": prediction["probabilities"],
+        "tumour_probability": prediction["tumour_probability"],
+        "reason": prediction["reason"] or "",
+        "reason_text": prediction["reason_text"] or "",
+        "slice_index": prediction["slice_index"],
+        "slices": prediction["slices"],
+        "timings": prediction["timings"],
+    }
+
+
+def _succeed(analysis: Analysis, result: dict[str, Any]) -> None:
+    try:
+        written = _finish(analysis, Action.ANALYSIS_FINISHED, status=Status.SUCCEEDED, **result)
+    except (DataError, IntegrityError):
+        logger.exception("Analysis %s, attempt %d, cannot be stored", analysis.pk, analysis.attempts)
+        _give_back(analysis)
+        return
     logger.info("Analysis %s finished: %s", analysis.pk, "written" if written else "no longer ours")
 
 
@@ -139,9 +151,26 @@ def _give_back(analysis: Analysis) -> None:
     _own(analysis).update(status=Status.QUEUED, rung_at=timezone.now(), lease_until=None)
 
 
-@transaction.atomic
 def _finish(analysis: Analysis, action: Action, **fields: Any) -> bool:
-    """The one UPDATE that ends an analysis; False when another attempt owns it by now."""
+    """End the analysis; False when another attempt owns it by now.
+
+    While the database is away it tries again as long as the lease lasts: a database that restarts
+    costs a moment, not an attempt. A write whose answer was lost is found done, never doubled.
+    """
+    while True:
+        try:
+            return _write_end(analysis, action, fields)
+        except DATABASE_AWAY:
+            if analysis.lease_until is None or timezone.now() > analysis.lease_until:
+                raise
+            logger.warning("The database does not answer; the end of analysis %s waits", analysis.pk)
+            connection.close()
+            time.sleep(WRITE_AGAIN_AFTER_S)
+
+
+@transaction.atomic
+def _write_end(analysis: Analysis, action: Action, fields: dict[str, Any]) -> bool:
+    """The one UPDATE that ends an analysis."""
     if not _own(analysis).update(finished_at=timezone.now(), lease_until=None, **fields):
         return False
     record(
@@ -173,30 +202,22 @@ def _recover(analysis: Analysis) -> bool:
         if not _own(analysis).update(status=Status.QUEUED, rung_at=timezone.now(), lease_until=None):
             return False
         record(Action.ANALYSIS_RECOVERED, actor=Actor.worker(), about=analysis, attempts=analysis.attempts)
-        transaction.on_commit(lambda: _ring(analysis.pk))
+        transaction.on_commit(lambda: ringing.ring(analysis.pk))
     return True
 
 
 def _ring_again() -> int:
+    """Ring for what has waited unheard; while the broker holds a message for each, nothing was lost."""
     now = timezone.now()
-    unheard = Analysis.objects.filter(status=Status.QUEUED, rung_at__lt=now - settings.RING_AGAIN_AFTER)
+    waiting = Analysis.objects.filter(status=Status.QUEUED)
+    unheard = waiting.filter(rung_at__lt=now - settings.RING_AGAIN_AFTER).order_by("rung_at")
+    rows = list(unheard.values_list("pk", "rung_at")[:SWEEP_AT_MOST])
+    if not rows or ringing.messages_waiting() >= waiting.count():
+        return 0
     rung = 0
-    for pk, rung_at in unheard.order_by("rung_at").values_list("pk", "rung_at")[:SWEEP_AT_MOST]:
-        mine = Analysis.objects.filter(pk=pk, status=Status.QUEUED, rung_at=rung_at)
-        if mine.update(rung_at=now):
-            if not _ring(pk):
+    for pk, rung_at in rows:
+        if waiting.filter(pk=pk, rung_at=rung_at).update(rung_at=now):
+            if not ringing.ring(pk):
                 break
             rung += 1
     return rung
-
-
-def _ring(analysis_id: uuid.UUID) -> bool:
-    """Tell a worker. A broker that does not answer costs time, never a scan."""
-    from classifier import tasks
-
-    try:
-        tasks.run_analysis.delay(str(analysis_id))
-    except (OperationalError, OSError):
-        logger.warning("The broker does not answer; analysis %s waits for the sweeper", analysis_id)
-        return False
-    return True
