@@ -86,9 +86,11 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "classifier.pages.middleware.SignInMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
+    "classifier.pages.middleware.UserFacingErrorMiddleware",
 ]
 ROOT_URLCONF = "mri_portal.urls"
 WSGI_APPLICATION = "mri_portal.wsgi.application"
@@ -283,13 +285,14 @@ AXES_LOCKOUT_CALLABLE = "classifier.pages.accounts.locked_out"
 AXES_ENABLE_ADMIN = False
 AXES_DISABLE_ACCESS_LOG = True  # sign-ins are AuditEvents
 AXES_VERBOSE = False
-AXES_IPWARE_PROXY_COUNT = None
+AXES_CLIENT_IP_CALLABLE = "classifier.actors.client_address"
 SESSION_COOKIE_AGE = env.integer("PORTAL_SESSION_MINUTES", 30, minimum=1, maximum=1440) * 60
-SESSION_SAVE_EVERY_REQUEST = True
+SESSION_SAVE_EVERY_REQUEST = False  # `SignInMiddleware` tells use from pages that refresh themselves
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_HTTPONLY = True
+CSRF_FAILURE_VIEW = "classifier.pages.errors.csrf_failed"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION
 
 # --- Transport and content security ------------------------------------------------------------

@@ -25,18 +25,11 @@ HEALTHY_AFTER_S = 60.0
 HURRY_S = 10.0
 
 WEB = ("gunicorn", "--config", "mri_portal/gunicorn_conf.py", "mri_portal.wsgi")
+CELERY = ("celery", "--quiet", "-A", "mri_portal")
 # Workers ask each other nothing, and say that they live in the database.
-WORKER = (
-    "celery",
-    "-A",
-    "mri_portal",
-    "worker",
-    "--without-gossip",
-    "--without-mingle",
-    "--without-heartbeat",
-)
+WORKER = (*CELERY, "worker", "--without-gossip", "--without-mingle", "--without-heartbeat")
 # Without a pid file: one left behind by a killed sweeper would keep the next one from starting.
-SWEEPER = ("celery", "-A", "mri_portal", "beat", "--pidfile", "")
+SWEEPER = (*CELERY, "beat", "--pidfile", "")
 
 
 class Refusal(Exception):
