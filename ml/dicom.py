@@ -1,124 +1,148 @@
-"""Single-file DICOM images to grey slices, as a reading room would show them."""
+"""Single-file DICOM images: what they are, whether they can be classified, and their slices.
+
+Nothing that identifies a patient leaves this module: only the modality, the name of the sequence
+and the pixel spacing are taken from the header.
+"""
 
 import io
 import math
+import zlib
 from typing import Any, Final
 
-import numpy as np
 import pydicom
-from numpy.typing import NDArray
-from pydicom.dataset import Dataset, FileDataset
-from pydicom.pixels import apply_color_lut, apply_modality_lut, pixel_array
+from pydicom import uid
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.filereader import read_dataset
 
+from ml.dicom_display import grey
+from ml.dicom_pixels import stored_values
 from ml.formats import HEAD, starts_like_a_data_set
 from ml.image_types import Facts, Image, Limits, refusal
-from ml.intensity import Array, robust_range, to_unit
 
 ACCEPTED_MODALITIES: Final = frozenset({"", "MR", "OT", "SC"})
-PIXEL_KEYWORDS: Final = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 MODALITY_NAMES: Final = {
-    "CT": "computed tomography",
     "CR": "a radiograph",
+    "CT": "a CT scan",
     "DX": "a radiograph",
     "MG": "a mammogram",
-    "NM": "nuclear medicine",
-    "PT": "positron emission tomography",
-    "RF": "fluoroscopy",
-    "US": "ultrasound",
-    "XA": "angiography",
+    "NM": "a nuclear medicine image",
+    "PT": "a PET scan",
+    "RF": "a fluoroscopy image",
+    "US": "an ultrasound image",
+    "XA": "an angiogram",
 }
-LUMA: Final = np.array([0.299, 0.587, 0.114], np.float32)
+PIXEL_KEYWORDS: Final = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 SEQUENCE_KEYWORDS: Final = ("SeriesDescription", "ProtocolName", "SequenceName", "ScanningSequence")
+LONGEST_TEXT: Final = 64
+PREAMBLE: Final = 132
+INFLATED_PER_PIXEL: Final = 4
 
 
 def decode(data: bytes, limits: Limits) -> Image:
-    """Slices of ``data``: rescaled, windowed, MONOCHROME1 turned so that 1 is brightest.
+    """Slices of ``data`` as a reading room would show them, with 1 the brightest.
 
     Raises ImageError for what can be foreseen and anything at all for the rest.
     """
-    header = _read(data, limits)
-    _check_kind(header)
-    frames, height, width = _declared_size(header)
-    limits.check(width, height, frames)
-    stored = _stored_values(header)
-    stored = stored if frames > 1 else stored[np.newaxis]
-    slices = _grey(header, stored)
-    facts = Facts(
-        "dicom",
-        width,
-        height,
-        len(slices),
-        int(header.get("BitsStored") or header.BitsAllocated),
-        str(header.PhotometricInterpretation),
-        modality=_text(header.get("Modality")),
-        sequence=_sequence(header),
-        spacing_mm=_spacing(header),
-    )
-    return Image(slices, facts)
+    header = _data_set(data, limits)
+    _check_that_it_has_pixels(header)
+    _check_modality(header)
+    frames = int(header.get("NumberOfFrames") or 1)
+    limits.check(int(header.Columns), int(header.Rows), frames)
+    slices = grey(header, stored_values(header, frames))
+    return Image(slices, _facts(header, len(slices)))
 
 
-def _read(data: bytes, limits: Limits) -> FileDataset:
-    bare = data[128:132] != b"DICM"
+def _data_set(data: bytes, limits: Limits) -> Dataset:
+    """The parsed file, with its transfer syntax known, even where the file does not say it."""
+    bare = data[PREAMBLE - 4 : PREAMBLE] != b"DICM"
     if bare and not starts_like_a_data_set(data[:HEAD]):
         raise refusal("dicom_unreadable")
-    return pydicom.dcmread(io.BytesIO(data), force=bare)
+    inflated = None if bare else _inflated(data, limits)
+    if inflated is not None:
+        header = read_dataset(io.BytesIO(inflated), is_implicit_VR=False, is_little_endian=True)
+        header.file_meta = FileMetaDataset()
+    else:
+        header = pydicom.dcmread(io.BytesIO(data), force=bare)
+    if not len(header):  # what pydicom gives for a file that ends within an element
+        raise refusal("image_truncated" if len(data) > PREAMBLE else "dicom_unreadable")
+    if "TransferSyntaxUID" not in header.file_meta:
+        header.file_meta.TransferSyntaxUID = _guessed_syntax(header)
+    return header
 
 
-def _check_kind(header: Dataset) -> None:
+def _inflated(data: bytes, limits: Limits) -> bytes | None:
+    """The data set of a deflated file, None for any other; inflated here because pydicom sets no limit."""
+    file = io.BytesIO(data)
+    file.seek(PREAMBLE)
+    meta = read_dataset(file, False, True, stop_when=lambda tag, vr, length: tag.group != 2)
+    if meta.get("TransferSyntaxUID") != uid.DeflatedExplicitVRLittleEndian:
+        return None
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    content = inflater.decompress(file.read(), limits.max_bytes + INFLATED_PER_PIXEL * limits.max_pixels)
+    if inflater.unconsumed_tail:
+        raise refusal("image_too_large")
+    if not inflater.eof:
+        raise refusal("image_truncated")
+    return content
+
+
+def _guessed_syntax(header: Dataset) -> uid.UID:
+    implicit, little = header.original_encoding
+    if implicit:
+        return uid.ImplicitVRLittleEndian
+    return uid.ExplicitVRLittleEndian if little else uid.ExplicitVRBigEndian
+
+
+def _check_that_it_has_pixels(header: Dataset) -> None:
+    if any(keyword in header for keyword in PIXEL_KEYWORDS):
+        return
+    kind = uid.UID(str(header.get("SOPClassUID") or header.file_meta.get("MediaStorageSOPClassUID") or ""))
+    if "Rows" in header or kind.name.endswith("Image Storage"):
+        raise refusal("image_truncated", "The DICOM file ends before its picture.")
+    if not kind:
+        raise refusal("dicom_unreadable")
+    raise refusal("dicom_without_pixels", f"This DICOM file ({kind.name}) holds no picture.")
+
+
+def _check_modality(header: Dataset) -> None:
     modality = str(header.get("Modality") or "").strip().upper()
-    if not any(keyword in header for keyword in PIXEL_KEYWORDS):
-        raise refusal("image_truncated" if "Rows" in header else "dicom_without_pixels")
     if modality not in ACCEPTED_MODALITIES:
-        named = MODALITY_NAMES.get(modality, f"of the type {modality[:16]!r}")
+        named = MODALITY_NAMES.get(modality, "of another kind")
         raise refusal("dicom_wrong_modality", f"This DICOM image is {named}, not magnetic resonance.")
 
 
-def _declared_size(header: Dataset) -> tuple[int, int, int]:
-    return int(header.get("NumberOfFrames") or 1), int(header.Rows), int(header.Columns)
-
-
-def _stored_values(header: FileDataset) -> Array:
-    return pixel_array(header)
-
-
-def _grey(header: Dataset, stored: Array) -> tuple[NDArray[np.float32], ...]:
-    if str(header.PhotometricInterpretation) == "PALETTE COLOR":
-        stored = apply_color_lut(stored, header)
-    if stored.ndim == 4:
-        stored = stored[..., :3].astype(np.float32) @ LUMA
-        return _scaled(header, stored, 255.0 if header.BitsAllocated == 8 else None)
-    slices = _scaled(header, stored, None)
-    if str(header.PhotometricInterpretation) == "MONOCHROME1":
-        return tuple(np.float32(1) - one for one in slices)
-    return slices
-
-
-def _scaled(header: Dataset, stored: Array, full: float | None) -> tuple[NDArray[np.float32], ...]:
-    if full is not None:
-        return tuple(to_unit(one, 0.0, full) for one in stored)
-    values = apply_modality_lut(stored, header).astype(np.float64)
-    window = _window(header)
-    if window is None:
-        window = robust_range(list(values))
-    return tuple(to_unit(one, *window) for one in values)
-
-
-def _window(header: Dataset) -> tuple[float, float] | None:
-    return None
+def _facts(header: Dataset, frames: int) -> Facts:
+    return Facts(
+        kind="dicom",
+        width=int(header.Columns),
+        height=int(header.Rows),
+        frames=frames,
+        bits=int(header.get("BitsStored") or header.BitsAllocated),
+        mode=str(header.get("PhotometricInterpretation") or "MONOCHROME2"),
+        modality=_text(header.get("Modality")),
+        sequence=next((text for word in SEQUENCE_KEYWORDS if (text := _text(header.get(word)))), None),
+        spacing_mm=_spacing(header),
+    )
 
 
 def _text(value: Any) -> str | None:
-    cleaned = "".join(c for c in str(value or "") if c.isprintable()).strip()[:64]
-    return cleaned or None
-
-
-def _sequence(header: Dataset) -> str | None:
-    return next((text for word in SEQUENCE_KEYWORDS if (text := _text(header.get(word)))), None)
+    parts = value if isinstance(value, pydicom.multival.MultiValue) else [value or ""]
+    text = " ".join(str(part) for part in parts)
+    return "".join(c for c in text if c.isprintable()).strip()[:LONGEST_TEXT] or None
 
 
 def _spacing(header: Dataset) -> tuple[float, float] | None:
+    """Between rows and between columns, in millimetres."""
     try:
-        row, column = (float(value) for value in header.PixelSpacing)
-    except (AttributeError, TypeError, ValueError):
+        row, column = (float(value) for value in _pixel_measures(header).PixelSpacing)
+    except (AttributeError, IndexError, TypeError, ValueError):
         return None
     return (row, column) if row > 0 and column > 0 and math.isfinite(row + column) else None
+
+
+def _pixel_measures(header: Dataset) -> Dataset:
+    for group in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"):
+        if header.get(group) and header[group][0].get("PixelMeasuresSequence"):
+            measures: Dataset = header[group][0].PixelMeasuresSequence[0]
+            return measures
+    return header

@@ -8,9 +8,11 @@ from typing import Final
 HEAD: Final = 4096
 """How many of the first bytes ``sniff`` and ``describe`` want to see."""
 
+STILL_BRANDS: Final = frozenset({b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1", b"avif", b"avis"})
 DIB_HEADERS: Final = frozenset({12, 40, 52, 56, 64, 108, 124})
 VALUE_REPRESENTATIONS: Final = frozenset(
-    b"AE AS AT CS DA DS DT FD FL IS LO LT OB OD OF OL OV OW PN SH SL SQ SS ST SV TM UC UI UL UN UR US UT UV".split()
+    b"AE AS AT CS DA DS DT FD FL IS LO LT OB OD OF OL OV OW".split()
+    + b"PN SH SL SQ SS ST SV TM UC UI UL UN UR US UT UV".split()
 )
 LONG_VALUES: Final = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
 
@@ -86,8 +88,8 @@ def describe(head: bytes, data: bytes) -> str:
         if matches(head):
             return f"This is {name}, not a PNG, JPEG, BMP, TIFF, WebP or DICOM image."
     if head[:6] in (b"GIF87a", b"GIF89a"):
-        animated = data.count(b"\x21\xf9\x04") > 1
-        return f"{'An animated GIF' if animated else 'A GIF picture'} cannot be classified: export the scan as PNG or DICOM."
+        named = "An animated GIF" if data.count(b"\x21\xf9\x04") > 1 else "A GIF picture"
+        return f"{named} cannot be classified: export the scan as PNG or DICOM."
     if _is_nifti(head):
         return "This is a NIfTI volume, which cannot be classified as a single image."
     if _is_text(head):
@@ -113,7 +115,7 @@ _FOREIGN: Final[tuple[tuple[str, Callable[[bytes], bool]], ...]] = (
         "a program",
         _starts(b"\x7fELF", b"MZ", b"\xfe\xed\xfa", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe", b"#!"),
     ),
-    ("a HEIC or AVIF picture", lambda head: head[4:8] == b"ftyp" and head[8:12] in _STILL_BRANDS),
+    ("a HEIC or AVIF picture", lambda head: head[4:8] == b"ftyp" and head[8:12] in STILL_BRANDS),
     ("a video", lambda head: head[4:8] == b"ftyp" or head[:4] == b"\x1aE\xdf\xa3"),
     ("a JPEG 2000 picture", _starts(b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51")),
     (
@@ -124,7 +126,6 @@ _FOREIGN: Final[tuple[tuple[str, Callable[[bytes], bool]], ...]] = (
     ("a Photoshop picture", _starts(b"8BPS")),
     ("an HDF5 or MATLAB data file", _starts(b"\x89HDF\r\n\x1a\n", b"MATLAB ")),
 )
-_STILL_BRANDS: Final = frozenset({b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1", b"avif", b"avis"})
 
 
 def _is_nifti(head: bytes) -> bool:
@@ -138,4 +139,8 @@ def _is_nifti(head: bytes) -> bool:
 
 def _is_text(head: bytes) -> bool:
     text = head.decode("utf-8", "ignore")
-    return len(text.encode()) >= len(head) - 3 and all(c.isprintable() or c.isspace() for c in text)
+    return (
+        bool(text)
+        and len(text.encode()) >= len(head) - 3
+        and all(c.isprintable() or c.isspace() for c in text)
+    )

@@ -23,7 +23,7 @@ CODES: Final[Mapping[str, str]] = MappingProxyType(
         "image_unreadable": "The file is damaged or stored in a way that cannot be read.",
         "image_too_large": "The picture has more pixels or frames than this system accepts.",
         "image_animated": "The file is an animation, not a scan.",
-        "image_too_small": f"The picture is too small: its short side must be at least {SMALLEST_SIDE} pixels.",
+        "image_too_small": f"The picture is too small: its short side must have {SMALLEST_SIDE} pixels.",
         "dicom_unreadable": "The DICOM file is damaged or stored in a way that cannot be read.",
         "dicom_without_pixels": "The DICOM file holds no picture.",
         "dicom_wrong_modality": "The DICOM file is not a magnetic resonance image.",

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 import numpy as np
 import PIL.Image
@@ -27,8 +27,10 @@ __all__ = ["CODES", "HEAD", "Facts", "Image", "ImageError", "Limits", "read", "s
 for library in ("pydicom", "PIL"):
     logging.getLogger(library).setLevel(logging.CRITICAL)
 
+DEFAULT_LIMITS: Final = Limits()
 
-def read(source: bytes | Path | BinaryIO, limits: Limits = Limits()) -> Image:
+
+def read(source: bytes | Path | BinaryIO, limits: Limits = DEFAULT_LIMITS) -> Image:
     """Slices and facts of one image file.
 
     Raises ImageError with one of ``CODES`` for any content whatever; OSError only where ``source``
@@ -95,5 +97,5 @@ def to_png(pixels: NDArray[np.floating], max_side: int | None = None) -> bytes:
     if max_side is not None:
         picture.thumbnail((max_side, max_side), PIL.Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
-    picture.save(buffer, "PNG")
+    picture.save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()

@@ -39,10 +39,14 @@ def to_unit(values: Array, low: float, high: float) -> Pixels:
     """``low`` to 0 and ``high`` to 1, clipped. NaN becomes 0; a range without width gives 0."""
     if not high > low:
         return np.zeros(values.shape, np.float32)
+    exact = np.float32 if values.dtype.itemsize <= 2 else np.float64
     half_low, half_width = low / 2, high / 2 - low / 2  # halves: the full width may overflow
     with np.errstate(all="ignore"):
-        unit = (values.astype(np.float64) / 2 - half_low) / half_width
-    return np.ascontiguousarray(np.clip(np.nan_to_num(unit, nan=0.0), 0.0, 1.0), dtype=np.float32)
+        unit = np.multiply(values, 0.5, dtype=exact)
+        unit -= half_low
+        unit /= half_width
+    np.nan_to_num(unit, copy=False, nan=0.0)
+    return np.ascontiguousarray(np.clip(unit, 0.0, 1.0, out=unit), dtype=np.float32)
 
 
 def byte_to_unit(values: NDArray[np.uint8]) -> Pixels:

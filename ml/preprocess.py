@@ -71,12 +71,12 @@ def prepare_with_geometry(pixels: NDArray[Any], size: int) -> tuple[Pixels, Geom
     box = head_box(values)
     crop = values[box[1] : box[3], box[0] : box[2]]
     geometry = Geometry(box, _padding(crop.shape), size)
-    scaled = to_unit(crop, *_intensity_range(crop))
-    square = np.zeros((geometry.side, geometry.side), np.float32)
+    dark, bright = _intensity_range(crop)
+    square = np.full((geometry.side, geometry.side), dark, np.float32)
     left, top = geometry.pad
-    square[top : top + crop.shape[0], left : left + crop.shape[1]] = scaled
+    square[top : top + crop.shape[0], left : left + crop.shape[1]] = crop
     resized = PIL.Image.fromarray(square).resize((size, size), PIL.Image.Resampling.BICUBIC)
-    return np.clip(np.asarray(resized), 0.0, 1.0)[..., np.newaxis], geometry
+    return to_unit(np.asarray(resized), dark, bright)[..., np.newaxis], geometry
 
 
 def _finite(pixels: NDArray[Any]) -> Pixels:
