@@ -62,7 +62,8 @@ def test_every_message_reaches_exactly_one_of_several_readers(folder: Path) -> N
 
 def test_messages_arrive_in_the_order_they_were_sent_and_leave_no_file(folder: Path) -> None:
     with _connection(folder) as connection:
-        queue = connection.SimpleQueue("portal", no_ack=True)
+        # Of another name than above: kombu remembers, for the whole process, which queues it has made.
+        queue = connection.SimpleQueue("ordered", no_ack=True)
         for number in range(5):
             queue.put(number)
         assert [queue.get(block=False).payload for _ in range(5)] == list(range(5))
