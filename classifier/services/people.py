@@ -118,14 +118,13 @@ def change_access(
 
 
 @transaction.atomic
-def change_password(*, actor: Actor, user: User, password: str) -> None:
-    """One's own, or as an administrator another's, whose sessions end with it."""
-    if user != actor.user:
-        check_may_manage(actor=actor, user=user)
-    check_password_strength(password=password, user=user)
-    user.set_password(password)
-    user.save(update_fields=["password"])
-    record(Action.PASSWORD_CHANGED, actor=actor, about=user)
+def reset_password(*, actor: Actor, user: User, password: str) -> None:
+    """Give ``user`` another password; every session of theirs ends with it."""
+    current = _locked(actor, user)
+    check_password_strength(password=password, user=current)
+    current.set_password(password)
+    current.save(update_fields=["password"])
+    record(Action.PASSWORD_CHANGED, actor=actor, about=current)
 
 
 def check_password_strength(*, password: str, user: User | None = None) -> None:
