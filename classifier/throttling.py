@@ -1,13 +1,18 @@
 """Throttling per token; a cache that is away lets requests through instead of failing them."""
 
-import logging
-from typing import Any
+from __future__ import annotations
 
+import logging
+from typing import TYPE_CHECKING, Any
+
+from django.core.cache.backends.base import DEFAULT_TIMEOUT
 from django.core.cache.backends.redis import RedisCache
 from redis.exceptions import RedisError
 from rest_framework.request import Request
 from rest_framework.throttling import SimpleRateThrottle
-from rest_framework.views import APIView
+
+if TYPE_CHECKING:
+    from rest_framework.views import APIView
 
 logger = logging.getLogger(__name__)
 
@@ -22,11 +27,18 @@ class ForgivingRedisCache(RedisCache):
             logger.warning("Redis does not answer; requests are not throttled")
             return default
 
-    def set(self, key: Any, value: Any, timeout: Any = None, version: int | None = None) -> None:
+    def set(self, key: Any, value: Any, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None) -> None:
         try:
             super().set(key, value, timeout, version)
         except RedisError:
             logger.warning("Redis does not answer; requests are not throttled")
+
+    def add(self, key: Any, value: Any, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None) -> bool:
+        try:
+            return super().add(key, value, timeout, version)
+        except RedisError:
+            logger.warning("Redis does not answer; nothing is counted")
+            return True
 
 
 class TokenRateThrottle(SimpleRateThrottle):

@@ -252,6 +252,11 @@ MAX_UPLOAD_FILES = env.integer("PORTAL_MAX_UPLOAD_FILES", 50, minimum=1, maximum
 MAX_IMAGE_PIXELS = env.integer("PORTAL_MAX_IMAGE_MEGAPIXELS", 64, minimum=1, maximum=1000) * 1_000_000
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 2**20
 DATA_UPLOAD_MAX_NUMBER_FILES = MAX_UPLOAD_FILES
+FILE_UPLOAD_HANDLERS = [
+    "classifier.uploads.BoundedUploadHandler",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
 FILE_UPLOAD_MAX_MEMORY_SIZE = 4 * 2**20
 FILE_UPLOAD_PERMISSIONS = 0o600
 FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
@@ -329,17 +334,14 @@ API_RATE = env.matching(
     r"[1-9]\d*/(sec|min|hour|day)",
     "a number, a slash and sec, min, hour or day",
 )
+PREDICT_WAIT_S = 30  # below the web server's own time-outs in gunicorn_conf
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["classifier.api.authentication.TokenAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["classifier.api.permissions.HasScope"],
     "DEFAULT_THROTTLE_CLASSES": ["classifier.throttling.TokenRateThrottle"],
     "DEFAULT_THROTTLE_RATES": {"token": API_RATE},
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": [
-        "rest_framework.parsers.JSONParser",
-        "rest_framework.parsers.MultiPartParser",
-        "rest_framework.parsers.FormParser",
-    ],
+    "DEFAULT_PARSER_CLASSES": ["classifier.api.parsers.BoundedJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "classifier.api.problems.problem_response",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",

@@ -1,3 +1,26 @@
-from django.urls import URLPattern
+from django.urls import path, re_path
 
-urlpatterns: list[URLPattern] = []
+from classifier.api.problems import unknown_address
+from classifier.api.views.analyses import AnalysisView, ReviewsView
+from classifier.api.views.cases import CasesView, CaseView, PatientsView, PatientView
+from classifier.api.views.docs import DocsView, SchemaView
+from classifier.api.views.predict import PredictView
+from classifier.api.views.scans import ScanAnalysesView, ScanFileView, ScansView, ScanView
+
+app_name = "api"
+urlpatterns = [
+    path("patients/", PatientsView.as_view(), name="patients"),
+    path("patients/<uuid:pk>/", PatientView.as_view(), name="patient"),
+    path("cases/", CasesView.as_view(), name="cases"),
+    path("cases/<uuid:pk>/", CaseView.as_view(), name="case"),
+    path("scans/", ScansView.as_view(), name="scans"),
+    path("scans/<uuid:pk>/", ScanView.as_view(), name="scan"),
+    path("scans/<uuid:pk>/file/", ScanFileView.as_view(), name="scan-file"),
+    path("scans/<uuid:pk>/analyses/", ScanAnalysesView.as_view(), name="scan-analyses"),
+    path("analyses/<uuid:pk>/", AnalysisView.as_view(), name="analysis"),
+    path("analyses/<uuid:pk>/reviews/", ReviewsView.as_view(), name="reviews"),
+    path("predict/", PredictView.as_view(), name="predict"),
+    path("schema/", SchemaView.as_view(), name="schema"),
+    path("docs/", DocsView.as_view(), name="docs"),
+    re_path("", unknown_address),
+]

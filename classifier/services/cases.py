@@ -50,7 +50,7 @@ def open_case(
     if not user.may_upload:
         raise NotAllowed("Only clinicians open cases.")
     group = department_for(user=user, name=department)
-    patient = _patient(group, _clean_reference(patient_reference), details or PatientDetails())
+    patient = _patient(group, clean_reference(patient_reference), details or PatientDetails())
     case = Case.objects.create(
         department=group,
         patient=patient,
@@ -74,6 +74,16 @@ def view_case(*, actor: Actor, case_id: uuid.UUID | str) -> Case:
     return case
 
 
+def view_patient(*, actor: Actor, patient_id: uuid.UUID | str) -> Patient:
+    """The patient, with the look at them recorded."""
+    patients = Patient.objects.visible_to(actor.require_user()).select_related("department")
+    patient = patients.filter(pk=patient_id).first()
+    if patient is None:
+        raise NotFound("patient")
+    record(Action.PATIENT_VIEWED, actor=actor, about=patient)
+    return patient
+
+
 def _visible(actor: Actor, case_id: uuid.UUID | str) -> Case:
     visible = Case.objects.visible_to(actor.require_user()).select_related("patient", "department")
     case = visible.filter(pk=case_id).first()
@@ -91,7 +101,7 @@ def _patient(department: Group, reference: str, details: PatientDetails) -> Pati
     return patient
 
 
-def _clean_reference(reference: str) -> str:
+def clean_reference(reference: str) -> str:
     cleaned = _clean_text(reference, "patient", 64)
     if not cleaned:
         raise UserFacingError("patient_required", "A patient reference is needed.")

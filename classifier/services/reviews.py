@@ -28,8 +28,12 @@ def find_analysis(*, actor: Actor, analysis_id: uuid.UUID | str) -> Analysis:
 def view_analysis(*, actor: Actor, analysis_id: uuid.UUID | str) -> Analysis:
     """The analysis, with the look at it recorded."""
     analysis = find_analysis(actor=actor, analysis_id=analysis_id)
-    record(Action.ANALYSIS_VIEWED, actor=actor, about=analysis)
+    record_analysis_view(actor=actor, analysis=analysis)
     return analysis
+
+
+def record_analysis_view(*, actor: Actor, analysis: Analysis) -> None:
+    record(Action.ANALYSIS_VIEWED, actor=actor, about=analysis)
 
 
 @transaction.atomic

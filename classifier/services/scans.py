@@ -1,27 +1,21 @@
-"""Taking in image files, and the one way to their bytes."""
+"""Scans: taking them in, and the one way to their bytes."""
 
 import hashlib
-import logging
-import unicodedata
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath, PureWindowsPath
-from typing import Any
 
-from django.conf import settings
 from django.core.files.base import File
 from django.core.files.storage import default_storage
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
-from classifier import inference, storage
+from classifier import inference
 from classifier.audit import Action, Actor, record
 from classifier.errors import NotAllowed, NotFound, UserFacingError
 from classifier.models import Case, Scan, ScanFile
 from classifier.services.analyses import queue_analysis
+from classifier.services.files import CheckedFile, Shelf, check_files, stored
 from classifier.services.triage import refresh_triage
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -32,28 +26,48 @@ class Upload:
     created: bool
 
 
-@dataclass(frozen=True)
-class _Checked:
-    file: File  # type: ignore[type-arg]
-    original_name: str
-    sha256: str
-    facts: dict[str, Any]
-
-
 def upload_scans(*, actor: Actor, case: Case, files: Sequence[File]) -> list[Upload]:  # type: ignore[type-arg]
     """Store each file as a scan of ``case`` and queue its analysis: all of them or none.
 
     Every file is decoded before anything is kept; bad input leaves no row and no file behind.
     """
-    _check_may_upload(actor, case)
-    checked = [_check(file) for file in _within_count(files)]
-    stored: list[str] = []
-    try:
-        with transaction.atomic():
-            return [_take_in(actor, case, item, stored) for item in checked]
-    except BaseException:
-        _delete_quietly(stored)
-        raise
+    check_may_upload(actor=actor, case=case)
+    checked = check_files(files)
+    with stored(new_to(case, checked)) as shelf, transaction.atomic():
+        uploads = take_in(actor=actor, case=case, files=checked, shelf=shelf)
+        shelf.seal()
+    return uploads
+
+
+def check_may_upload(*, actor: Actor, case: Case) -> None:
+    user = actor.require_user()
+    if not Case.objects.visible_to(user).filter(pk=case.pk).exists():
+        raise NotFound("case")
+    if not user.may_upload:
+        raise NotAllowed("Only clinicians upload scans.")
+
+
+def new_to(case: Case, files: Sequence[CheckedFile]) -> list[CheckedFile]:
+    """The files that are not yet scans of ``case``."""
+    known = _known(case, files)
+    return [item for item in files if item.scan_digest not in known]
+
+
+def take_in(*, actor: Actor, case: Case, files: Sequence[CheckedFile], shelf: Shelf) -> list[Upload]:
+    """Inside the caller's transaction: the rows of each file, in order.
+
+    The lock lets one upload at a time into a case, so that the same bytes sent twice at once meet here.
+    """
+    Case.objects.select_for_update(no_key=True).get(pk=case.pk)
+    known = _known(case, files)
+    uploads = []
+    for item in files:
+        created = item.scan_digest not in known
+        if created:
+            known[item.scan_digest] = _create(actor, case, item, shelf.take(item))
+        uploads.append(Upload(known[item.scan_digest], created=created))
+    refresh_triage(case_id=case.pk)
+    return uploads
 
 
 def find_scan(*, actor: Actor, scan_id: uuid.UUID | str) -> Scan:
@@ -71,8 +85,12 @@ def find_scan(*, actor: Actor, scan_id: uuid.UUID | str) -> Scan:
 def view_scan(*, actor: Actor, scan_id: uuid.UUID | str) -> Scan:
     """The scan, with the look at it recorded."""
     scan = find_scan(actor=actor, scan_id=scan_id)
-    record(Action.SCAN_VIEWED, actor=actor, about=scan)
+    record_scan_view(actor=actor, scan=scan)
     return scan
+
+
+def record_scan_view(*, actor: Actor, scan: Scan) -> None:
+    record(Action.SCAN_VIEWED, actor=actor, about=scan)
 
 
 def download_file(*, actor: Actor, scan_id: uuid.UUID | str, position: int = 0) -> tuple[ScanFile, File]:  # type: ignore[type-arg]
@@ -106,75 +124,25 @@ def scan_bytes(scan: Scan) -> list[bytes]:
     return contents
 
 
-def _check_may_upload(actor: Actor, case: Case) -> None:
-    user = actor.require_user()
-    if not Case.objects.visible_to(user).filter(pk=case.pk).exists():
-        raise NotFound("case")
-    if not user.may_upload:
-        raise NotAllowed("Only clinicians upload scans.")
+def _known(case: Case, files: Sequence[CheckedFile]) -> dict[str, Scan]:
+    digests = {item.scan_digest for item in files}
+    return {scan.digest: scan for scan in Scan.objects.filter(case=case, digest__in=digests)}
 
 
-def _within_count(files: Sequence[File]) -> Sequence[File]:  # type: ignore[type-arg]
-    if not files:
-        raise UserFacingError("file_missing", "Send at least one image in the field “file”.")
-    if len(files) > settings.MAX_UPLOAD_FILES:
-        raise UserFacingError(
-            "too_many_files", f"At most {settings.MAX_UPLOAD_FILES} files are taken at once.", status=413
-        )
-    return files
-
-
-def _check(file: File) -> _Checked:  # type: ignore[type-arg]
-    if (file.size or 0) > settings.MAX_UPLOAD_BYTES:
-        megabytes = settings.MAX_UPLOAD_BYTES // 2**20
-        raise UserFacingError("image_too_many_bytes", f"A file may have at most {megabytes} MB.", status=413)
-    file.seek(0)
-    data = file.read()
-    image = inference.read_image(data)
-    return _Checked(
-        file=file,
-        original_name=safe_name(file.name or ""),
-        sha256=hashlib.sha256(data).hexdigest(),
-        facts=image.facts.as_dict(),
+def _create(actor: Actor, case: Case, item: CheckedFile, name: str) -> Scan:
+    scan = Scan.objects.create(
+        case=case, digest=item.scan_digest, facts=item.facts, uploaded_by=actor.require_user()
     )
-
-
-def safe_name(name: str) -> str:
-    """What may be shown of a name a stranger chose: no folders, no control letters, at most 255 letters."""
-    name = PurePosixPath(PureWindowsPath(name.replace("\0", "")).name).name
-    printable = "".join(letter for letter in name if unicodedata.category(letter)[0] != "C")
-    return printable[-255:]
-
-
-def _take_in(actor: Actor, case: Case, item: _Checked, stored: list[str]) -> Upload:
-    digest = hashlib.sha256(item.sha256.encode()).hexdigest()
-    known = Scan.objects.filter(case=case, digest=digest).first()
-    if known is None:
-        try:
-            with transaction.atomic():
-                return Upload(_create(actor, case, digest, item, stored), created=True)
-        except IntegrityError:
-            # The same bytes arrived twice at once; the other request won.
-            known = Scan.objects.get(case=case, digest=digest)
-    return Upload(known, created=False)
-
-
-def _create(actor: Actor, case: Case, digest: str, item: _Checked, stored: list[str]) -> Scan:
-    scan = Scan.objects.create(case=case, digest=digest, facts=item.facts, uploaded_by=actor.require_user())
-    item.file.seek(0)
-    name = default_storage.save(storage.new_name(), item.file)
-    stored.append(name)
     file = ScanFile.objects.create(
         scan=scan,
         name=name,
         original_name=item.original_name,
         kind=item.facts["kind"],
-        size=item.file.size,
+        size=item.size,
         sha256=item.sha256,
     )
     record(Action.SCAN_UPLOADED, actor=actor, about=scan, sha256=file.sha256, size=file.size, kind=file.kind)
     queue_analysis(actor=actor, scan=scan)
-    refresh_triage(case_id=case.pk)
     return scan
 
 
@@ -183,11 +151,3 @@ def _file(scan: Scan, position: int) -> ScanFile:
     if file is None:
         raise NotFound("file")
     return file
-
-
-def _delete_quietly(names: Sequence[str]) -> None:
-    for name in names:
-        try:
-            default_storage.delete(name)
-        except OSError:
-            logger.exception("A file of a failed upload could not be deleted")

@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Sequence
 from datetime import timedelta
 
+from django.core.cache import cache
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
@@ -20,6 +21,7 @@ PREFIX_LENGTH = 12
 DEFAULT_DAYS = 90
 MAX_DAYS = 366
 LAST_USE_RESOLUTION = timedelta(minutes=1)
+REFUSAL_RESOLUTION_S = 60
 
 
 @transaction.atomic
@@ -70,6 +72,16 @@ def authenticate_token(*, secret: str) -> ApiToken | None:
     if token.last_used_at is None or now - token.last_used_at > LAST_USE_RESOLUTION:
         ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
     return token
+
+
+def record_refused_token(*, actor: Actor, secret: str) -> None:
+    """A token that does not work was used: one event a minute for each address and known token.
+
+    A program that keeps trying must not be able to fill the audit trail.
+    """
+    token = ApiToken.objects.filter(secret_sha256=hash_secret(secret)).first()
+    if cache.add(f"refused-token:{actor.address}:{token and token.pk}", True, REFUSAL_RESOLUTION_S):
+        record(Action.SIGN_IN_FAILED, actor=actor, about=token, reason="token")
 
 
 def _check_may_issue(actor: Actor, owner: User) -> None:

@@ -1,0 +1,131 @@
+"""What the API is asked with: forms, bodies and query strings. Meaning is for the services."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from django.core.files.uploadedfile import UploadedFile
+from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail, ValidationError
+from rest_framework.request import Request
+
+from classifier.errors import UserFacingError
+from classifier.models import Analysis, Case, Patient, Review
+from classifier.models.analysis import Label, Outcome
+
+
+def body_of(request: Request, form: type[serializers.Serializer[Any]]) -> dict[str, Any]:
+    """The checked fields of a form or JSON body; a misspelt `case` must not open another one."""
+    fields = form(data=request.data)
+    _refuse_unknown(set(request.data) - set(request.FILES) - set(fields.fields), "unknown_field")
+    fields.is_valid(raise_exception=True)
+    return dict(fields.validated_data)
+
+
+def query_of(request: Request, form: type[serializers.Serializer[Any]]) -> dict[str, Any]:
+    """The checked parameters; an ignored filter would show too much unnoticed."""
+    fields = form(data=request.query_params)
+    repeated = {name for name, values in request.query_params.lists() if len(values) > 1}
+    _refuse_unknown(set(request.query_params) - set(fields.fields) - {"format"}, "unknown_parameter")
+    _refuse_unknown(repeated, "repeated_parameter")
+    fields.is_valid(raise_exception=True)
+    return dict(fields.validated_data)
+
+
+def files_of(request: Request, fields: dict[str, Any]) -> list[UploadedFile[bytes]]:
+    """The files of the field `file`; one under another name would be lost unnoticed."""
+    files: list[UploadedFile[bytes]] = fields.pop("file", [])
+    if files and set(request.FILES) != {"file"}:
+        raise UserFacingError("file_field_unknown", "Files are taken from the field “file” only.")
+    return files
+
+
+def _refuse_unknown(names: set[str], code: str) -> None:
+    if names:
+        sentence = ErrorDetail("This is not known here, or came twice.", code=code)
+        raise ValidationError({name[:100]: [sentence] for name in sorted(names)[:10]})
+
+
+class DepartmentForm(serializers.Serializer[Any]):
+    department = serializers.CharField(
+        required=False, allow_blank=True, max_length=150, help_text="needed when you belong to several"
+    )
+
+
+class PredictForm(DepartmentForm):
+    file = serializers.ListField(child=serializers.FileField(allow_empty_file=True), required=False)
+
+
+class UploadForm(PredictForm):
+    """With `case` the scans go into that case; without it a case is opened on `patient`."""
+
+    case = serializers.UUIDField(required=False)
+    patient = serializers.CharField(required=False, allow_blank=True, max_length=64, help_text="reference")
+    question = serializers.CharField(required=False, allow_blank=True, max_length=500)
+    study_date = serializers.DateField(required=False)
+
+
+class CaseForm(DepartmentForm):
+    """The patient's details are kept when the patient is new to the department."""
+
+    patient = serializers.CharField(max_length=64)
+    question = serializers.CharField(required=False, allow_blank=True, max_length=500)
+    study_date = serializers.DateField(required=False, allow_null=True)
+    name = serializers.CharField(required=False, allow_blank=True, max_length=200)
+    birth_year = serializers.IntegerField(required=False, allow_null=True, min_value=1850)
+    sex = serializers.ChoiceField(choices=Patient.Sex.choices, required=False, allow_blank=True)
+
+    def validate_birth_year(self, year: int | None) -> int | None:
+        if year is not None and year > date.today().year:
+            raise ValidationError("The birth year lies in the future.", code="max_value")
+        return year
+
+
+class ReviewForm(serializers.Serializer[Any]):
+    """`label` is needed with the verdict `correct` and implied by `agree`."""
+
+    verdict = serializers.ChoiceField(choices=Review.Verdict.choices)
+    label = serializers.ChoiceField(choices=Label.choices, required=False, allow_blank=True)  # type: ignore[assignment]
+    comment = serializers.CharField(required=False, allow_blank=True, max_length=4000)
+
+
+class PageQuery(serializers.Serializer[Any]):
+    cursor = serializers.CharField(required=False, max_length=200, help_text="from `next` of the page before")
+    page_size = serializers.IntegerField(required=False, default=25, min_value=1, max_value=100)
+
+
+class PeriodQuery(PageQuery):
+    created_since = serializers.DateTimeField(required=False, help_text="at or after")
+    created_before = serializers.DateTimeField(required=False, help_text="before")
+
+
+class PatientQuery(PeriodQuery):
+    reference = serializers.CharField(required=False, max_length=64)
+    department = serializers.CharField(required=False, max_length=150)
+
+
+class CaseQuery(PeriodQuery):
+    patient = serializers.CharField(required=False, max_length=64, help_text="the reference, exactly")
+    department = serializers.CharField(required=False, max_length=150)
+    triage = serializers.ChoiceField(
+        required=False, choices=[triage.name.lower() for triage in Case.Triage], help_text="worklist standing"
+    )
+
+    def validate_triage(self, name: str) -> int:
+        return int(Case.Triage[name.upper()])
+
+
+class ScanQuery(PeriodQuery):
+    case = serializers.UUIDField(required=False)
+    patient = serializers.CharField(required=False, max_length=64, help_text="the reference, exactly")
+    status = serializers.ChoiceField(
+        required=False, choices=Analysis.Status.choices, help_text="of the latest analysis"
+    )
+    outcome = serializers.ChoiceField(
+        required=False, choices=Outcome.choices, help_text="of the latest analysis"
+    )
+
+
+class FileQuery(serializers.Serializer[Any]):
+    position = serializers.IntegerField(required=False, default=0, min_value=0, max_value=2**31 - 1)

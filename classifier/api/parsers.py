@@ -1,0 +1,75 @@
+"""Request bodies, bounded before they are read."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Mapping
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
+from django.http.multipartparser import MultiPartParser as DjangoMultiPartParser
+from django.http.multipartparser import MultiPartParserError
+from rest_framework.exceptions import ParseError
+from rest_framework.parsers import BaseParser, DataAndFiles, JSONParser
+
+from classifier.errors import UserFacingError
+
+LONGEST_NAME = 255
+FORM_OVERHEAD_BYTES = 2**20
+
+
+class BoundedJSONParser(JSONParser):
+    """DRF reads JSON of any length; this stops where Django would for a form."""
+
+    def parse(
+        self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> Any:
+        _check_length(parser_context, settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+        try:
+            parsed = super().parse(stream, media_type, parser_context)
+        except RecursionError as error:
+            raise ParseError("The JSON is nested too deeply.") from error
+        if not isinstance(parsed, dict):
+            raise ParseError("The body must be a JSON object.")
+        return parsed
+
+
+class UploadParser(BaseParser):
+    """multipart/form-data whose file names are ordinary ones."""
+
+    media_type = "multipart/form-data"
+
+    def parse(
+        self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> DataAndFiles[Any, Any]:
+        most = settings.MAX_UPLOAD_FILES * settings.MAX_UPLOAD_BYTES + FORM_OVERHEAD_BYTES
+        request = _check_length(parser_context, most)
+        meta = {**request.META, "CONTENT_TYPE": media_type}
+        try:
+            return DataAndFiles(*_StrictNames(meta, stream, request.upload_handlers, "utf-8").parse())
+        except MultiPartParserError as error:
+            raise ParseError(
+                "The form could not be read: it is incomplete or malformed, or a name in it is too long."
+            ) from error
+
+
+class _StrictNames(DjangoMultiPartParser):
+    def sanitize_file_name(self, file_name: str) -> str:
+        """Django strips what looks like an attack from a name and goes on; here it is refused."""
+        parts = file_name.replace("\\", "/").split("/")
+        name = parts[-1]
+        if posixpath.pardir in parts or len(name) > LONGEST_NAME or not name.isprintable():
+            raise UserFacingError(
+                "file_name_invalid",
+                f"The file's name is not an ordinary one: at most {LONGEST_NAME} letters, and no way up"
+                " through folders.",
+            )
+        return super().sanitize_file_name(file_name) or ""
+
+
+def _check_length(parser_context: Mapping[str, Any] | None, most: int) -> Any:
+    request = (parser_context or {})["request"]
+    if int(request.META.get("CONTENT_LENGTH") or 0) > most:
+        raise RequestDataTooBig
+    return request

@@ -1,0 +1,259 @@
+"""What the API answers. Every analysis says that it is for research only."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+from rest_framework.reverse import reverse
+
+from classifier.models import Analysis, Case, Patient, Review, Scan, ScanFile
+from classifier.models.analysis import Label, Outcome
+
+NOTICE = "Research use only, not a medical device."
+
+
+class TextOrNull(serializers.CharField):
+    """An empty text is null, so that no program takes "" for an answer."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(read_only=True, allow_null=True, **kwargs)
+
+    def to_representation(self, value: str) -> Any:
+        return value or None
+
+
+class ChoiceOrNull(serializers.ChoiceField):
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(read_only=True, allow_null=True, **kwargs)
+
+    def to_representation(self, value: str) -> Any:
+        return value or None
+
+
+class ConstantField(serializers.ReadOnlyField):
+    """Stands on every result, whatever the result."""
+
+    def __init__(self, *, value: bool | str, **kwargs: Any) -> None:
+        super().__init__(source="*", **kwargs)
+        self.value = value
+
+    def to_representation(self, row: object) -> bool | str:
+        return self.value
+
+
+class ProbabilitiesSerializer(serializers.Serializer[Any]):
+    """Calibrated, by class; they add up to 1."""
+
+    glioma = serializers.FloatField()
+    meningioma = serializers.FloatField()
+    notumor = serializers.FloatField()
+    pituitary = serializers.FloatField()
+
+
+@extend_schema_field(ProbabilitiesSerializer(allow_null=True))
+class ProbabilitiesField(serializers.JSONField):
+    pass
+
+
+class AnalysisErrorSerializer(serializers.Serializer[Any]):
+    code = serializers.CharField()
+    detail = serializers.CharField()
+
+
+class AnalysisSerializer(serializers.ModelSerializer[Analysis]):
+    """`outcome` is the clinical answer: a class, `uncertain` or `refused`. `label` is the most probable
+    class whatever the outcome and is not an answer."""
+
+    url = serializers.HyperlinkedIdentityField(view_name="api:analysis")
+    outcome = ChoiceOrNull(choices=Outcome.choices)
+    label = ChoiceOrNull(choices=Label.choices)  # type: ignore[assignment]
+    probabilities = ProbabilitiesField(read_only=True)
+    reason = TextOrNull()
+    reason_text = TextOrNull()
+    model_version = TextOrNull(source="model_version.version")
+    error = serializers.SerializerMethodField()
+    research_use_only = ConstantField(value=True)
+    notice = ConstantField(value=NOTICE)
+
+    class Meta:
+        model = Analysis
+        fields: tuple[str, ...] = (
+            "id",
+            "url",
+            "scan",
+            "status",
+            "outcome",
+            "label",
+            "probabilities",
+            "tumour_probability",
+            "reason",
+            "reason_text",
+            "slice_index",
+            "model_version",
+            "attempts",
+            "created_at",
+            "started_at",
+            "finished_at",
+            "error",
+            "research_use_only",
+            "notice",
+        )
+        read_only_fields = fields
+
+    @extend_schema_field(AnalysisErrorSerializer(allow_null=True))
+    def get_error(self, analysis: Analysis) -> dict[str, str] | None:
+        if not analysis.error_code:
+            return None
+        return {"code": analysis.error_code, "detail": analysis.error_detail}
+
+
+class AnalysisDetailSerializer(AnalysisSerializer):
+    """With the probabilities of every slice and the milliseconds of every stage."""
+
+    reviews = serializers.HyperlinkedIdentityField(view_name="api:reviews")
+
+    class Meta(AnalysisSerializer.Meta):
+        fields = (*AnalysisSerializer.Meta.fields, "slices", "timings", "reviews")
+        read_only_fields = fields
+
+
+class ScanFileSerializer(serializers.ModelSerializer[ScanFile]):
+    name = serializers.CharField(source="original_name")
+    url = serializers.SerializerMethodField()
+
+    class Meta:
+        model = ScanFile
+        fields = ("position", "name", "kind", "size", "sha256", "url")
+
+    def get_url(self, file: ScanFile) -> str:
+        address = reverse("api:scan-file", args=[file.scan_id], request=self.context["request"])
+        return f"{address}?position={file.position}"
+
+
+class ScanSerializer(serializers.ModelSerializer[Scan]):
+    """With its latest analysis. Give scans of `with_parts` or `complete`, so that lists stay few queries."""
+
+    url = serializers.HyperlinkedIdentityField(view_name="api:scan")
+    patient = serializers.CharField(source="case.patient.reference")
+    files = ScanFileSerializer(many=True)
+    analysis = serializers.SerializerMethodField()
+    analyses = serializers.HyperlinkedIdentityField(view_name="api:scan-analyses")
+
+    class Meta:
+        model = Scan
+        fields: tuple[str, ...] = (
+            "id",
+            "url",
+            "case",
+            "patient",
+            "facts",
+            "created_at",
+            "files",
+            "analysis",
+            "analyses",
+        )
+        read_only_fields = fields
+
+    @extend_schema_field(AnalysisSerializer)
+    def get_analysis(self, scan: Scan) -> Any:
+        latest = max(scan.analyses.all(), key=lambda analysis: (analysis.created_at, analysis.pk))
+        return AnalysisSerializer(latest, context=self.context).data
+
+
+class UploadedSerializer(ScanSerializer):
+    """The first scan of an upload, and all of them in the order of the files."""
+
+    scans = ScanSerializer(many=True)
+
+    class Meta(ScanSerializer.Meta):
+        fields = (*ScanSerializer.Meta.fields, "scans")
+        read_only_fields = fields
+
+
+class PatientSerializer(serializers.ModelSerializer[Patient]):
+    url = serializers.HyperlinkedIdentityField(view_name="api:patient")
+    department = serializers.CharField(source="department.name")
+
+    class Meta:
+        model = Patient
+        fields = ("id", "url", "department", "reference", "name", "birth_year", "sex", "created_at")
+        read_only_fields = fields
+
+
+class CasePatientSerializer(serializers.ModelSerializer[Patient]):
+    url = serializers.HyperlinkedIdentityField(view_name="api:patient")
+
+    class Meta:
+        model = Patient
+        fields = ("id", "url", "reference")
+
+
+class CaseSerializer(serializers.ModelSerializer[Case]):
+    url = serializers.HyperlinkedIdentityField(view_name="api:case")
+    department = serializers.CharField(source="department.name")
+    patient = CasePatientSerializer()
+    triage = serializers.SerializerMethodField()
+    scans = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Case
+        fields = (
+            "id",
+            "url",
+            "department",
+            "patient",
+            "question",
+            "study_date",
+            "triage",
+            "created_at",
+            "scans",
+        )
+        read_only_fields = fields
+
+    @extend_schema_field(serializers.ChoiceField(choices=[triage.name.lower() for triage in Case.Triage]))
+    def get_triage(self, case: Case) -> str:
+        return Case.Triage(case.triage).name.lower()
+
+    @extend_schema_field(serializers.URLField())
+    def get_scans(self, case: Case) -> str:
+        return f"{reverse('api:scans', request=self.context['request'])}?case={case.pk}"
+
+
+class ReviewSerializer(serializers.ModelSerializer[Review]):
+    reviewer = serializers.CharField(source="reviewer.username")
+    label = ChoiceOrNull(choices=Label.choices)  # type: ignore[assignment]
+
+    class Meta:
+        model = Review
+        fields = ("id", "analysis", "reviewer", "verdict", "label", "comment", "created_at")
+        read_only_fields = fields
+
+
+class PredictionSerializer(serializers.ModelSerializer[Analysis]):
+    """`prediction` is the outcome: a class, or the word `uncertain` or `refused`."""
+
+    prediction = serializers.ChoiceField(source="outcome", choices=Outcome.choices)
+    probabilities = ProbabilitiesField(read_only=True)
+    scan = serializers.HyperlinkedRelatedField[Scan](view_name="api:scan", read_only=True)
+    analysis = serializers.HyperlinkedIdentityField(view_name="api:analysis")
+    reason = TextOrNull()
+    reason_text = TextOrNull()
+    model_version = serializers.CharField(source="model_version.version")
+    research_use_only = ConstantField(value=True)
+    notice = ConstantField(value=NOTICE)
+
+    class Meta:
+        model = Analysis
+        fields = (
+            "prediction",
+            "probabilities",
+            "scan",
+            "analysis",
+            "tumour_probability",
+            "reason",
+            "reason_text",
+            "model_version",
+            "research_use_only",
+            "notice",
+        )
+        read_only_fields = fields

@@ -1,0 +1,41 @@
+"""What every view of the API has in common."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from django.http.response import HttpResponseBase
+from django.utils.cache import patch_cache_control
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from classifier.actors import actor_of
+from classifier.audit import Actor
+from classifier.models.tokens import Scope
+
+READ = {"GET": Scope.SCANS_READ}
+READ_WRITE = READ | {"POST": Scope.SCANS_WRITE}
+
+
+class ApiView(APIView):
+    """``scopes`` opens each method to tokens of that scope; a method left out stays closed."""
+
+    http_method_names = ["get", "head", "post"]
+    scopes: ClassVar[Mapping[str, Scope]] = {}
+
+    @property
+    def actor(self) -> Actor:
+        return actor_of(self.request, via="api")
+
+    def shown(
+        self, serializer: type[serializers.BaseSerializer[Any]], rows: Any, *, many: bool = False
+    ) -> Any:
+        return serializer(rows, many=many, context={"request": self.request}).data
+
+    def finalize_response(  # type: ignore[override]
+        self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
+        response = super().finalize_response(request, response, *args, **kwargs)  # type: ignore[arg-type]
+        if not response.has_header("Cache-Control"):
+            patch_cache_control(response, no_store=True)
+        return response

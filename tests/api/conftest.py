@@ -1,0 +1,81 @@
+"""A client for each token, and the worker's part played without a broker."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from rest_framework.test import APIClient
+
+from classifier.audit import Actor
+from classifier.models import Analysis, ModelVersion, User
+from classifier.models.tokens import Scope
+from classifier.services.analyses import run_analysis
+from classifier.services.tokens import issue_token
+
+API = "/api/v1"
+EVERY_SCOPE = tuple(Scope.values)
+PROBABILITIES = {"glioma": 0.9, "meningioma": 0.05, "notumor": 0.03, "pituitary": 0.02}
+
+
+@pytest.fixture(autouse=True)
+def empty_counters() -> None:
+    cache.clear()
+
+
+@pytest.fixture
+def client_of() -> Callable[..., APIClient]:
+    """``client_of(user)`` sends a new token of ``user`` with every request."""
+
+    def make(user: User, *scopes: str) -> APIClient:
+        _, secret = issue_token(actor=Actor.command(), user=user, name="test", scopes=scopes or EVERY_SCOPE)
+        client = APIClient()
+        client.credentials(HTTP_AUTHORIZATION=f"Bearer {secret}")
+        return client
+
+    return make
+
+
+@pytest.fixture
+def api(client_of: Callable[..., APIClient], alice: User, rung: list[str]) -> APIClient:
+    """Alice's programs."""
+    return client_of(alice)
+
+
+@pytest.fixture
+def strangers(client_of: Callable[..., APIClient], bob: User) -> APIClient:
+    return client_of(bob)
+
+
+def prediction(outcome: str = "glioma", **changes: Any) -> dict[str, Any]:
+    """What a worker's model says, as `classifier.inference.analyse` returns it."""
+    return {
+        "outcome": outcome,
+        "label": "glioma",
+        "probabilities": PROBABILITIES,
+        "tumour_probability": 0.97,
+        "reason": None,
+        "reason_text": None,
+        "slice_index": 0,
+        "slices": [],
+        "timings": {"decode": 1.0},
+        **changes,
+    }
+
+
+@pytest.fixture
+def work(db: None, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Analysis]:
+    """``work(analysis_id, answer)`` is a worker that takes the analysis and answers, or raises, ``answer``."""
+    ModelVersion.objects.create(version="test-1", sha256="0" * 64, is_active=True)
+
+    def answer_with(analysis_id: Any, answer: Any = None) -> Analysis:
+        def analyse(*_: Any, **__: Any) -> dict[str, Any]:
+            if isinstance(answer, Exception):
+                raise answer
+            return answer or prediction()
+
+        monkeypatch.setattr("classifier.inference.analyse", analyse)
+        run_analysis(analysis_id=analysis_id)
+        return Analysis.objects.get(pk=analysis_id)
+
+    return answer_with
