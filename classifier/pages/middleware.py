@@ -1,15 +1,107 @@
-"""`/healthz` before everything else: a probe needs no host name, session or database."""
+"""Health before everything else; sign-in by default; expected errors as pages."""
 
+import time
 from collections.abc import Callable
+from typing import Any, TypeVar
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.conf import settings
+from django.contrib.auth.middleware import LoginRequiredMiddleware
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, JsonResponse
+from django.shortcuts import resolve_url
+from django.utils.cache import add_never_cache_headers
+
+from classifier.errors import UserFacingError
+from classifier.pages import errors, health
+from classifier.pages.requests import is_htmx, wants_json, with_query
+
+GetResponse = Callable[[HttpRequest], HttpResponse]
+LAST_ACT = "last_act"
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class HealthMiddleware:
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+    """A probe needs no host name and no session."""
+
+    def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if request.path == "/healthz":
             return JsonResponse({"status": "alive"})
+        if request.path == "/readyz":
+            return health.readyz()
         return self.get_response(request)
+
+
+class SignInMiddleware(LoginRequiredMiddleware):
+    """Closed by default: a view that forgets to ask is behind the sign-in.
+
+    Using the portal keeps the session alive; a page that refreshes itself does not, or an unattended
+    screen would never be signed out.
+    """
+
+    def process_view(
+        self, request: HttpRequest, view_func: Callable[..., Any], view_args: Any, view_kwargs: Any
+    ) -> HttpResponseBase | None:
+        refused: HttpResponseBase | None = super().process_view(request, view_func, view_args, view_kwargs)
+        if refused is None and not getattr(view_func, "refreshes_itself", False):
+            _keep_alive(request)
+        return refused
+
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        if not response.has_header("Cache-Control"):
+            add_never_cache_headers(response)
+        return response
+
+    def handle_no_permission(self, request: HttpRequest, view_func: Callable[..., Any]) -> HttpResponseBase:
+        had_session = settings.SESSION_COOKIE_NAME in request.COOKIES
+        if is_htmx(request):
+            return _leave_for_sign_in(had_session)
+        if wants_json(request):
+            return errors.respond(
+                request, status=401, code="signed_out", detail="You are signed out. Sign in and try again."
+            )
+        parameters = {"next": request.get_full_path()} if request.method == "GET" else {}
+        if had_session:
+            parameters["ended"] = "1"
+        return HttpResponseRedirect(with_query(resolve_url(settings.LOGIN_URL), **parameters))
+
+
+class UserFacingErrorMiddleware:
+    """An expected error that no view has shown at a better place."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if not isinstance(exception, UserFacingError):
+            return None
+        return errors.respond(request, status=exception.status, code=exception.code, detail=exception.detail)
+
+
+def refreshes_itself(view: F) -> F:
+    """Mark a view that a page asks for on its own, without anybody at the keyboard."""
+    view.refreshes_itself = True  # type: ignore[attr-defined]
+    return view
+
+
+def _keep_alive(request: HttpRequest) -> None:
+    """Move the end of the session, with a write at most every twentieth of its length."""
+    if not request.user.is_authenticated:
+        return
+    now = int(time.time())
+    if now - request.session.get(LAST_ACT, 0) >= settings.SESSION_COOKIE_AGE // 20:
+        request.session[LAST_ACT] = now
+
+
+def _leave_for_sign_in(had_session: bool) -> HttpResponse:
+    """htmx would put the sign-in page into a corner of this one; tell it to load the whole page anew."""
+    response = HttpResponse(status=200)
+    if had_session:
+        response["HX-Refresh"] = "true"
+    else:
+        response["HX-Redirect"] = resolve_url(settings.LOGIN_URL)
+    return response

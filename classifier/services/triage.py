@@ -20,10 +20,11 @@ def refresh_triage(*, case_id: uuid.UUID) -> None:
 def _latest_standings(case_id: uuid.UUID) -> list[int]:
     analyses = Analysis.objects.filter(scan__case_id=case_id).order_by("created_at")
     latest = {analysis.scan_id: analysis for analysis in analyses.prefetch_related("reviews")}
-    return [_standing(analysis) for analysis in latest.values()]
+    return [standing_of(analysis) for analysis in latest.values()]
 
 
-def _standing(analysis: Analysis) -> int:
+def standing_of(analysis: Analysis) -> int:
+    """Where a scan whose latest analysis this is would put its case; reads the prefetched reviews."""
     if not analysis.is_finished:
         return Triage.WAITING
     if analysis.reviews.all():

@@ -1,0 +1,96 @@
+"""Opening a case, its page with every result, and its history."""
+
+import uuid
+from collections.abc import Sequence
+from contextlib import suppress
+
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_safe
+
+from classifier.errors import NotAllowed, UserFacingError
+from classifier.models import Case
+from classifier.pages.forms import CaseForm
+from classifier.pages.middleware import refreshes_itself
+from classifier.pages.requests import SignedInRequest, page_actor
+from classifier.services import cases, history, results
+from classifier.services.cases import PatientDetails
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def new_case(request: SignedInRequest) -> HttpResponse:
+    if not request.user.may_upload:
+        raise NotAllowed("Only clinicians open cases.")
+    form = CaseForm(request.POST or None, user=request.user)
+    if form.is_valid():
+        try:
+            return redirect("upload", case_id=_open(request, form).pk)
+        except UserFacingError as error:
+            form.add_error(None, error.detail)
+    return render(request, "cases/new.html", {"form": form}, status=400 if form.is_bound else 200)
+
+
+def _open(request: SignedInRequest, form: CaseForm) -> Case:
+    given = form.cleaned_data
+    return cases.open_case(
+        actor=page_actor(request),
+        patient_reference=given["patient"],
+        department=given.get("department", ""),
+        question=given["question"],
+        study_date=given["study_date"],
+        details=PatientDetails(name=given["name"], birth_year=given["birth_year"], sex=given["sex"]),
+    )
+
+
+@require_safe
+def case_page(request: SignedInRequest, case_id: uuid.UUID) -> HttpResponse:
+    case = cases.view_case(actor=page_actor(request), case_id=case_id)
+    start = _start(request)
+    found, more = results.case_results(case=case, start=start)
+    facts = {
+        "case": case,
+        "results": found,
+        "open": [result.analysis for result in found if not result.analysis.is_finished],
+        "previous": max(0, start - results.PAGE) if start else None,
+        "next": start + results.PAGE if more else None,
+        "first": start + 1,
+        "last": start + len(found),
+    }
+    return render(request, "cases/case.html", facts)
+
+
+@refreshes_itself
+@require_safe
+def progress(request: SignedInRequest, case_id: uuid.UUID) -> HttpResponse:
+    """What has moved on among the analyses named ``open`` (``<id>.<status>``), each for its own place."""
+    actor = page_actor(request)
+    case = cases.find_case(actor=actor, case_id=case_id)
+    seen = _seen(request.GET.getlist("open")[: results.PAGE])
+    changed, still_open = results.progress(actor=actor, case=case, seen=seen)
+    if not changed:
+        return HttpResponse(status=204)
+    facts = {"case": case, "results": changed, "open": still_open}
+    return render(request, "cases/_progress.html", facts)
+
+
+@require_safe
+def case_history(request: SignedInRequest, case_id: uuid.UUID) -> HttpResponse:
+    before = request.GET.get("before", "")
+    case, events, following = history.case_history(
+        actor=page_actor(request), case_id=case_id, before=int(before) if before.isdecimal() else None
+    )
+    return render(request, "cases/history.html", {"case": case, "events": events, "following": following})
+
+
+def _start(request: SignedInRequest) -> int:
+    start = request.GET.get("start", "")
+    return min(int(start), 100_000) if start.isdecimal() else 0
+
+
+def _seen(words: Sequence[str]) -> dict[uuid.UUID, str]:
+    seen = {}
+    for word in words:
+        analysis_id, _, status = word.partition(".")
+        with suppress(ValueError):
+            seen[uuid.UUID(analysis_id)] = status
+    return seen

@@ -1,0 +1,98 @@
+"""Every error as a page for a person or as problem+json for a program. Nothing here asks the database."""
+
+import logging
+import sys
+from http import HTTPStatus
+
+from django.core.exceptions import RequestDataTooBig, TooManyFilesSent
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.template.loader import render_to_string
+
+from classifier.pages.requests import wants_json
+
+logger = logging.getLogger(__name__)
+
+HEADINGS = {
+    400: "That request could not be understood",
+    401: "You are signed out",
+    403: "Your role does not allow this",
+    404: "There is nothing here",
+    409: "That does not fit the present state",
+    413: "That is too much at once",
+    422: "That image cannot be used",
+    429: "Too many attempts",
+    500: "Something broke on our side",
+    503: "The portal is not available for the moment",
+}
+
+
+def respond(request: HttpRequest, *, status: int, code: str, detail: str, heading: str = "") -> HttpResponse:
+    """``detail`` is one sentence; ``code`` is stable and can be quoted to whoever runs the portal."""
+    if wants_json(request):
+        problem = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status}
+        return JsonResponse(
+            problem | {"code": code, "detail": detail},
+            status=status,
+            content_type="application/problem+json",
+        )
+    facts = {
+        "status": status,
+        "code": code,
+        "detail": detail,
+        "heading": heading or HEADINGS.get(status, HEADINGS[400]),
+    }
+    return HttpResponse(render_to_string("errors/error.html", facts), status=status)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if isinstance(exception, TooManyFilesSent):
+        return respond(request, status=413, code="too_many_files", detail="Too many files were sent at once.")
+    if isinstance(exception, RequestDataTooBig):
+        return respond(
+            request, status=413, code="request_too_large", detail="More was sent than is taken at once."
+        )
+    return respond(request, status=400, code="bad_request", detail="The request was incomplete or malformed.")
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return respond(request, status=403, code="not_allowed", detail="Your role does not allow this.")
+
+
+def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
+    logger.warning("CSRF check failed: %s", reason)
+    return respond(
+        request,
+        status=403,
+        code="form_expired",
+        heading="This form has expired",
+        detail="Go back, load the page again and repeat what you did; nothing was changed.",
+    )
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return respond(
+        request,
+        status=404,
+        code="not_found",
+        detail="The address is wrong, or what it names is not open to you.",
+    )
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Django calls this while the exception is being handled; a database that is away gets a 503."""
+    if isinstance(sys.exception(), OperationalError | InterfaceError):
+        response = respond(
+            request,
+            status=503,
+            code="database_unavailable",
+            detail="The database does not answer. Nothing was lost; try again in a minute.",
+        )
+        response["Retry-After"] = "30"
+        return response
+    return respond(
+        request,
+        status=500,
+        code="internal_error",
+        detail="The error is in the server's log. What was stored before is safe.",
+    )

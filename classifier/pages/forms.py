@@ -1,0 +1,146 @@
+"""Forms of the pages. They shape input; the services decide what is right."""
+
+from typing import Any
+
+from django import forms
+from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+
+from classifier.models import Analysis, Case, Patient, Review, User
+from classifier.models.analysis import Label
+from classifier.models.tokens import Scope
+from classifier.services.tokens import DEFAULT_DAYS, MAX_DAYS
+from classifier.services.worklist import Filters, departments_of
+
+
+class DayInput(forms.DateInput):
+    input_type = "date"
+
+    def __init__(self, **attrs: Any) -> None:
+        super().__init__(format="%Y-%m-%d", attrs=attrs)
+
+
+class SignInForm(AuthenticationForm):
+    error_messages = {
+        **AuthenticationForm.error_messages,
+        "invalid_login": "The name or the password is wrong. Both are case-sensitive.",
+    }
+
+
+class OwnPasswordForm(PasswordChangeForm):
+    """Django's, saved by a service instead of by the form."""
+
+
+class WorklistForm(forms.Form):
+    """The filters as they stand in the address."""
+
+    q = forms.CharField(label="Patient reference", max_length=64, required=False)
+    status = forms.TypedChoiceField(
+        label="Status",
+        coerce=int,
+        empty_value=None,
+        required=False,
+        choices=[("", "Any status"), *reversed(Case.Triage.choices)],
+    )
+    department = forms.TypedChoiceField(label="Department", coerce=int, empty_value=None, required=False)
+    since = forms.DateField(label="Received from", required=False, widget=DayInput())
+    until = forms.DateField(label="to", required=False, widget=DayInput())
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        departments = [(group.pk, group.name) for group in departments_of(user)]
+        self.has_departments = len(departments) > 1
+        department = self.fields["department"]
+        assert isinstance(department, forms.ChoiceField)  # noqa: S101 - declared above
+        department.choices = [("", "All departments"), *departments]
+        self.fields["q"].widget.attrs |= {"type": "search", "placeholder": "Begins with…"}
+
+    def filters(self) -> Filters:
+        """What was given and could be understood; the form itself tells of the rest."""
+        self.is_valid()
+        given = self.cleaned_data
+        return Filters(
+            triage=given.get("status"),
+            reference=given.get("q", "").strip(),
+            department=given.get("department"),
+            since=given.get("since"),
+            until=given.get("until"),
+        )
+
+
+class CaseForm(forms.Form):
+    patient = forms.CharField(
+        label="Patient reference",
+        max_length=64,
+        help_text="The record number or a pseudonym. The same reference means the same patient.",
+    )
+    question = forms.CharField(
+        label="Clinical question",
+        max_length=500,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="What should be answered? For example: headache for six weeks, mass?",
+    )
+    study_date = forms.DateField(label="Study date", required=False, widget=DayInput())
+    department = forms.ChoiceField(label="Department")
+    name = forms.CharField(label="Name", max_length=200, required=False)
+    birth_year = forms.IntegerField(label="Year of birth", required=False, min_value=1880)
+    sex = forms.ChoiceField(label="Sex", required=False, choices=Patient.Sex.choices)
+
+    PATIENT_DETAILS = ("name", "birth_year", "sex")
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        names = [group.name for group in user.departments]
+        if len(names) > 1:
+            department = self.fields["department"]
+            assert isinstance(department, forms.ChoiceField)  # noqa: S101 - declared above
+            department.choices = [("", "Choose…"), *((name, name) for name in names)]
+        else:
+            del self.fields["department"]
+        for field in ("patient", "name", "birth_year"):
+            self.fields[field].widget.attrs["autocomplete"] = "off"
+
+    def clean_study_date(self) -> Any:
+        return _not_in_the_future(self.cleaned_data["study_date"], timezone.localdate(), "The study date")
+
+    def clean_birth_year(self) -> Any:
+        return _not_in_the_future(
+            self.cleaned_data["birth_year"], timezone.localdate().year, "The year of birth"
+        )
+
+
+class ReviewForm(forms.Form):
+    verdict = forms.ChoiceField(
+        label="Your verdict", choices=Review.Verdict.choices, widget=forms.RadioSelect
+    )
+    label = forms.ChoiceField(
+        label="The right answer", required=False, choices=[("", "Choose…"), *Label.choices]
+    )
+    comment = forms.CharField(
+        label="Comment", max_length=4000, required=False, widget=forms.Textarea(attrs={"rows": 3})
+    )
+
+    def __init__(self, *args: Any, analysis: Analysis, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs, auto_id=f"review-{analysis.pk}-%s")
+        if analysis.outcome not in Label.values:
+            verdict = self.fields["verdict"]
+            assert isinstance(verdict, forms.ChoiceField)  # noqa: S101 - declared above
+            verdict.choices = [item for item in Review.Verdict.choices if item[0] != Review.Verdict.AGREE]
+
+
+class TokenForm(forms.Form):
+    name = forms.CharField(
+        label="Name", max_length=100, help_text="What will use it, for example “PACS bridge”."
+    )
+    scopes = forms.MultipleChoiceField(
+        label="It may", choices=Scope.choices, widget=forms.CheckboxSelectMultiple
+    )
+    days = forms.IntegerField(label="Valid for (days)", min_value=1, max_value=MAX_DAYS, initial=DEFAULT_DAYS)
+
+
+def _not_in_the_future(value: Any, now: Any, what: str) -> Any:
+    if value is not None and value > now:
+        raise ValidationError(f"{what} lies in the future.")
+    return value

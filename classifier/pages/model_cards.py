@@ -1,0 +1,17 @@
+"""What a model version is, what it was measured on and where it must not be trusted."""
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from classifier.errors import NotFound
+from classifier.models import ModelVersion
+from classifier.pages.requests import SignedInRequest
+
+
+@require_safe
+def model_card(request: SignedInRequest, version: str) -> HttpResponse:
+    model_version = ModelVersion.objects.filter(version=version).first()
+    if model_version is None:
+        raise NotFound("model version")
+    return render(request, "models/card.html", {"model_version": model_version, "card": model_version.card})

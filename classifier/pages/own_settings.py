@@ -1,0 +1,43 @@
+"""A user's own page: who they are here, and the tokens of their programs."""
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.debug import sensitive_variables
+from django.views.decorators.http import require_http_methods, require_POST
+
+from classifier.errors import UserFacingError
+from classifier.models import ApiToken, Role
+from classifier.pages.forms import TokenForm
+from classifier.pages.requests import SignedInRequest, page_actor
+from classifier.services import tokens
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@sensitive_variables("secret")
+def own_settings(request: SignedInRequest) -> HttpResponse:
+    """A POST makes a token; its secret stands in this one answer and nowhere else."""
+    form = TokenForm(request.POST or None)
+    secret = ""
+    if form.is_valid():
+        try:
+            _, secret = tokens.issue_token(actor=page_actor(request), user=request.user, **form.cleaned_data)
+            form = TokenForm()
+        except UserFacingError as error:
+            form.add_error(None, error.detail)
+    facts = {
+        "form": form,
+        "secret": secret,
+        "tokens": request.user.api_tokens.order_by("-created_at"),
+        "roles": [role.label for role in Role if role in request.user.group_names],
+        "departments": [group.name for group in request.user.departments],
+    }
+    return render(request, "accounts/settings.html", facts, status=400 if form.is_bound else 200)
+
+
+@require_POST
+def revoke_token(request: SignedInRequest, token_id: int) -> HttpResponse:
+    token = get_object_or_404(ApiToken.objects.filter(user=request.user), pk=token_id)
+    tokens.revoke_token(actor=page_actor(request), token=token)
+    messages.success(request, f"The token “{token.name}” no longer works.")
+    return redirect("own_settings")

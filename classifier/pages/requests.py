@@ -1,0 +1,34 @@
+"""The request behind the sign-in, and small questions the views ask of it."""
+
+from urllib.parse import urlencode
+
+from django.http import HttpRequest
+
+from classifier.actors import actor_of
+from classifier.audit import Actor
+from classifier.models import User
+
+
+class SignedInRequest(HttpRequest):
+    """What `SignInMiddleware` lets through to every view that does not say otherwise."""
+
+    user: User
+
+
+def page_actor(request: HttpRequest) -> Actor:
+    return actor_of(request, via="page")
+
+
+def is_htmx(request: HttpRequest) -> bool:
+    return request.headers.get("HX-Request") == "true"
+
+
+def wants_json(request: HttpRequest) -> bool:
+    """A program, or a script of ours that shows the answer in its own place."""
+    if request.path.startswith("/api/"):
+        return True
+    return request.get_preferred_type(["text/html", "application/json"]) == "application/json"
+
+
+def with_query(path: str, **parameters: str) -> str:
+    return f"{path}?{urlencode(parameters)}"

@@ -1,0 +1,118 @@
+"""Scans: uploading them, looking at one, its picture, its file, analysing it anew."""
+
+import uuid
+from typing import Any
+
+from django.conf import settings
+from django.http import FileResponse, HttpResponse, HttpResponseBase, JsonResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from classifier.errors import NotAllowed
+from classifier.models import Case
+from classifier.pages.requests import SignedInRequest, page_actor, wants_json
+from classifier.services import analyses, cases, results, scans
+from classifier.services.uploads import FileResult, upload_each
+
+SIDES = (256, 512, 1024)
+# What a stranger made must not act in our name, even when it is opened on its own.
+INERT = {
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "private, no-store",
+}
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def upload(request: SignedInRequest, case_id: uuid.UUID) -> HttpResponse:
+    """A page for a person; for the script that sends one file at a time, the answer as JSON."""
+    case = cases.find_case(actor=page_actor(request), case_id=case_id)
+    if not request.user.may_upload:
+        raise NotAllowed("Only clinicians upload scans.")
+    if request.method != "POST":
+        return render(request, "cases/upload.html", _upload_facts(case, []))
+    done = upload_each(actor=page_actor(request), case=case, files=request.FILES.getlist("file"))
+    status = 200 if any(result.scan for result in done) else done[0].status
+    if wants_json(request):
+        return JsonResponse({"results": [_as_json(result) for result in done]}, status=status)
+    return render(request, "cases/upload.html", _upload_facts(case, done), status=status)
+
+
+def _upload_facts(case: Case, done: list[FileResult]) -> dict[str, Any]:
+    return {
+        "case": case,
+        "done": done,
+        "max_files": settings.MAX_UPLOAD_FILES,
+        "max_bytes": settings.MAX_UPLOAD_BYTES,
+    }
+
+
+def _as_json(result: FileResult) -> dict[str, str]:
+    url = reverse("scan", args=[result.scan.pk]) if result.scan else ""
+    return {
+        "name": result.name,
+        "state": result.state,
+        "code": result.code,
+        "words": result.words,
+        "url": url,
+    }
+
+
+@require_safe
+def scan_page(request: SignedInRequest, scan_id: uuid.UUID) -> HttpResponse:
+    """One scan on its own, slice by slice."""
+    scan = scans.view_scan(actor=page_actor(request), scan_id=scan_id)
+    result = results.scan_result(scan=scan)
+    index = _index(request.GET.get("slice", ""), result)
+    facts = {
+        "case": scan.case,
+        "result": result,
+        "index": index,
+        "open": [] if result.analysis.is_finished else [result.analysis],
+        "previous": index - 1 if index else None,
+        "next": index + 1 if index + 1 < result.slices else None,
+    }
+    return render(request, "scans/scan.html", facts)
+
+
+def _index(text: str, result: results.Result) -> int:
+    """People count slices from 1."""
+    if not text.isdecimal():
+        return result.slice_shown
+    return max(0, min(int(text), result.slices) - 1)
+
+
+@require_safe
+def picture(request: SignedInRequest, scan_id: uuid.UUID, index: int) -> HttpResponse:
+    side = request.GET.get("side", "")
+    max_side = int(side) if side.isdecimal() and int(side) in SIDES else SIDES[-1]
+    png = scans.view_picture(
+        actor=page_actor(request), scan_id=scan_id, index=min(index, 2**31), max_side=max_side
+    )
+    return _inert(HttpResponse(png, content_type="image/png"))
+
+
+@require_safe
+def file(request: SignedInRequest, scan_id: uuid.UUID, position: int) -> HttpResponseBase:
+    """The file as it was uploaded, to be saved and never to be shown."""
+    stored, handle = scans.download_file(
+        actor=page_actor(request), scan_id=scan_id, position=min(position, 2**31 - 1)
+    )
+    name = stored.original_name or f"scan.{stored.kind}"
+    return _inert(
+        FileResponse(handle, as_attachment=True, filename=name, content_type="application/octet-stream")
+    )
+
+
+@require_POST
+def analyse(request: SignedInRequest, scan_id: uuid.UUID) -> HttpResponse:
+    scan = scans.find_scan(actor=page_actor(request), scan_id=scan_id)
+    analyses.request_analysis(actor=page_actor(request), scan=scan)
+    return redirect(f"{reverse('case', args=[scan.case_id])}#scan-{scan.pk}")
+
+
+def _inert(response: HttpResponseBase) -> Any:
+    for name, value in INERT.items():
+        response[name] = value
+    return response

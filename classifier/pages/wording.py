@@ -1,0 +1,46 @@
+"""An audit event as the end of a sentence that begins with who did it."""
+
+from classifier.models import AuditEvent, Review
+from classifier.models.analysis import Label, Outcome
+
+Action = AuditEvent.Action
+
+SENTENCES = {
+    Action.CASE_OPENED: "opened the case",
+    Action.CASE_VIEWED: "looked at the case",
+    Action.SCAN_UPLOADED: "uploaded scan {scan}",
+    Action.SCAN_VIEWED: "looked at scan {scan}",
+    Action.IMAGE_VIEWED: "looked at an image, slice {slice}",
+    Action.FILE_DOWNLOADED: "downloaded an original file",
+    Action.ANALYSIS_REQUESTED: "asked for analysis {scan}",
+    Action.ANALYSIS_FINISHED: "finished analysis {scan}: {outcome}",
+    Action.ANALYSIS_FAILED: "could not finish analysis {scan} ({code})",
+    Action.ANALYSIS_RECOVERED: "brought back analysis {scan}, which had lost its worker",
+    Action.ANALYSIS_VIEWED: "looked at the result of analysis {scan}",
+    Action.REVIEW_SUBMITTED: "reviewed: {verdict}",
+    Action.EXPORTED: "exported the case",
+}
+
+
+def event_words(event: AuditEvent) -> str:
+    sentence = SENTENCES.get(Action(event.action))
+    if sentence is None:
+        return event.get_action_display().lower()
+    detail = event.detail
+    return sentence.format(
+        scan=event.object_id[:8],
+        slice=int(detail.get("index") or 0) + 1,
+        outcome=_label_of(Outcome, detail.get("outcome")),
+        code=detail.get("code", ""),
+        verdict=_verdict(detail),
+    )
+
+
+def _verdict(detail: dict[str, str]) -> str:
+    verdict = _label_of(Review.Verdict, detail.get("verdict")).lower()
+    label = _label_of(Label, detail.get("label"))
+    return f"{verdict}, {label}" if label else verdict
+
+
+def _label_of(choices: type[Outcome] | type[Label] | type[Review.Verdict], value: str | None) -> str:
+    return str(choices(value).label) if value in choices.values else ""

@@ -1,0 +1,79 @@
+"""What is known of a case's scans: each with its latest analysis, earlier ones and reviews."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from django.db.models import Prefetch, QuerySet
+
+from classifier.audit import Action, Actor, record
+from classifier.models import Analysis, Case, Review, Scan, ScanFile
+
+PAGE = 24
+
+
+@dataclass(frozen=True)
+class Result:
+    """``analysis`` is the latest; ``earlier`` the ones before it, newest first."""
+
+    scan: Scan
+    file: ScanFile
+    analysis: Analysis
+    earlier: Sequence[Analysis]
+
+    @property
+    def slices(self) -> int:
+        return int(self.scan.facts.get("frames") or 1)
+
+    @property
+    def slice_shown(self) -> int:
+        """The slice that decided, otherwise the middle one; counted from 0."""
+        if self.analysis.slice_index is not None:
+            return self.analysis.slice_index
+        return self.slices // 2
+
+
+def case_results(*, case: Case, start: int = 0) -> tuple[list[Result], bool]:
+    """A page of the case's scans in the order they came, and whether more follow."""
+    scans = list(_with_everything(Scan.objects.filter(case=case))[start : start + PAGE + 1])
+    return [_result(scan) for scan in scans[:PAGE]], len(scans) > PAGE
+
+
+def scan_result(*, scan: Scan) -> Result:
+    return _result(_with_everything(Scan.objects.filter(pk=scan.pk)).get())
+
+
+def progress(
+    *, actor: Actor, case: Case, seen: Mapping[uuid.UUID, str]
+) -> tuple[list[Result], list[Analysis]]:
+    """Of the analyses ``seen`` with a status: the results that have moved on, and what is still open.
+
+    A finished result that is handed out here is recorded as viewed.
+    """
+    analyses = list(Analysis.objects.filter(scan__case=case, pk__in=seen).select_related("scan"))
+    moved = [analysis for analysis in analyses if analysis.status != seen[analysis.pk]]
+    for analysis in moved:
+        if analysis.is_finished:
+            record(Action.ANALYSIS_VIEWED, actor=actor, about=analysis)
+    changed = _with_everything(Scan.objects.filter(pk__in=[a.scan_id for a in moved])) if moved else []
+    return [_result(scan) for scan in changed], [a for a in analyses if not a.is_finished]
+
+
+def _with_everything(scans: QuerySet[Scan]) -> QuerySet[Scan]:
+    reviews = Review.objects.select_related("reviewer").order_by("created_at")
+    analyses = (
+        Analysis.objects.select_related("model_version", "requested_by")
+        .defer("slices", "timings", "model_version__card")
+        .order_by("-created_at")
+        .prefetch_related(Prefetch("reviews", reviews))
+    )
+    return (
+        scans.select_related("case", "uploaded_by")
+        .prefetch_related("files", Prefetch("analyses", analyses))
+        .order_by("created_at", "id")
+    )
+
+
+def _result(scan: Scan) -> Result:
+    latest, *earlier = scan.analyses.all()
+    return Result(scan=scan, file=scan.files.all()[0], analysis=latest, earlier=earlier)

@@ -1,0 +1,104 @@
+"""How the pages put numbers and times into words."""
+
+from datetime import datetime, timedelta
+
+from django import template
+from django.utils import timezone
+
+from classifier.models import Analysis, AuditEvent
+from classifier.models.analysis import Label, Outcome
+from classifier.pages import wording
+from classifier.pages.forms import ReviewForm
+
+register = template.Library()
+
+
+@register.filter
+def percent(share: float | None) -> str:
+    """A share of one without false certainty: only what is 0 or 1 reads as such."""
+    if share is None:
+        return "unknown"
+    if 0 < share < 0.01:
+        return "< 1 %"
+    if 0.99 < share < 1:
+        return "> 99 %"
+    return f"{share * 100:.0f} %"
+
+
+@register.filter
+def age(moment: datetime) -> str:
+    """How long ago, in the one unit that matters."""
+    passed = timezone.now() - moment
+    for unit, name in ((timedelta(days=1), "d"), (timedelta(hours=1), "h"), (timedelta(minutes=1), "min")):
+        if passed >= unit:
+            return f"{passed // unit} {name}"
+    return "now"
+
+
+@register.filter
+def bars(analysis: Analysis) -> list[dict[str, object]]:
+    """The four probabilities, the likeliest first."""
+    shares = sorted((analysis.probabilities or {}).items(), key=lambda item: -item[1])
+    return [
+        {"name": name, "label": Label(name).label, "share": share, "width": f"{share * 100:.1f}%"}
+        for name, share in shares
+    ]
+
+
+@register.filter
+def tone(analysis: Analysis | None) -> str:
+    """Which colour goes with the words; never the only sign of what is meant."""
+    if analysis is None or not analysis.is_finished:
+        return "waiting"
+    if analysis.suspects_tumour:
+        return "suspected"
+    if analysis.outcome == Outcome.NO_TUMOUR:
+        return "clear"
+    return "uncertain" if analysis.outcome == Outcome.UNCERTAIN else "failed"
+
+
+@register.filter
+def in_words(analysis: Analysis | None) -> str:
+    """The answer, or how far it is."""
+    if analysis is None:
+        return "No images yet"
+    return analysis.get_outcome_display() or analysis.get_status_display()
+
+
+@register.filter
+def one_more(index: int) -> int:
+    """Slices are counted from 0 by machines and from 1 by people."""
+    return index + 1
+
+
+@register.filter
+def review_form(analysis: Analysis) -> ReviewForm:
+    return ReviewForm(analysis=analysis)
+
+
+@register.filter
+def event_words(event: AuditEvent) -> str:
+    return wording.event_words(event)
+
+
+@register.filter
+def node_kind(node: object) -> str:
+    """How a part of a model card is laid out."""
+    if isinstance(node, dict):
+        return "mapping"
+    return "list" if isinstance(node, list | tuple) else "scalar"
+
+
+@register.filter
+def field_words(name: str) -> str:
+    words = str(name).replace("_", " ")
+    return words[:1].upper() + words[1:]
+
+
+@register.filter
+def scalar_words(value: object) -> str:
+    if value is None:
+        return "not given"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
