@@ -100,7 +100,8 @@ def figures(found: Answers) -> dict[str, Any]:
 
     def measured(measure: Measure) -> dict[str, Any]:
         spread = measure(resampled)
-        low, high = np.nanpercentile(spread, (2.5, 97.5)) if spread.size else (np.nan, np.nan)
+        defined = spread[~np.isnan(spread)]
+        low, high = np.percentile(defined, (2.5, 97.5)) if defined.size else (np.nan, np.nan)
         return {"value": _round(float(measure(whole[None])[0])), "interval": [_round(low), _round(high)]}
 
     return {

@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from ml import datasets, evaluate, images
+from ml.datasets import Row
 from ml.errors import ImageError
 from ml.evaluate import Answers
 from ml.labels import CLASSES, REFUSED, TUMOUR_CLASSES
@@ -17,31 +18,55 @@ from ml.predictor import Predictor
 
 PUBLISHED: Final = "published"
 SLICE_SOURCES: Final = ("figshare", "sartaj", "br35h")
+EVERY: Final = 15
 
 
 def figures(predictor: Predictor, data: Path) -> dict[str, Any]:
     """Sets of figures by name, as ``metrics.json`` keeps them."""
-    recipe = predictor.card["recipe"]["data"]
-    if recipe["split"] == PUBLISHED:
-        rows = [row for row in datasets.published_test(data) if row.flag != "label_conflict"]
-        found = _answers(predictor, data, rows)
-        return {"published_test": evaluate.figures(found), "sources": evaluate.by_source(found)}
-    return {**_holdout(predictor, data), "not_brain_mri": _strangers(predictor, data)}
-
-
-def _holdout(predictor: Predictor, data: Path) -> dict[str, Any]:
-    rows = datasets.holdout(datasets.records(data, ("slices", "lgg", "healthy")))
+    rows = unseen(predictor, data)
     found = _answers(predictor, data, rows)
-    sources = np.array(found.sources)
+    sets = _published(found) if _is_published(predictor) else _by_patient(found)
     return {
-        "holdout": evaluate.figures(found.only(np.isin(sources, SLICE_SOURCES))),
-        "holdout_lgg": evaluate.figures(found.only(np.char.startswith(sources, "lgg"))),
-        "holdout_healthy": evaluate.figures(found.only(sources == "healthy")),
+        **sets,
         "sources": evaluate.by_source(found),
+        "not_brain_mri": _strangers(predictor, data),
+        "subsample": subsample(predictor, data),
     }
 
 
-def _answers(predictor: Predictor, data: Path, rows: list[datasets.Row]) -> Answers:
+def unseen(predictor: Predictor, data: Path) -> list[Row]:
+    """The labelled slices on which this bundle may be measured."""
+    if _is_published(predictor):
+        return [row for row in datasets.published_test(data) if row.flag != "label_conflict"]
+    return datasets.holdout(datasets.records(data, ("slices", "lgg", "healthy")))
+
+
+def subsample(predictor: Predictor, data: Path) -> dict[str, Any]:
+    """Counts on every ``EVERY``-th of those slices: few enough for a test to repeat them exactly."""
+    found = _answers(predictor, data, unseen(predictor, data)[::EVERY])
+    measured = evaluate.figures(found)
+    return {"every": EVERY, "confusion": measured["confusion"], "answers": measured["answers"]}
+
+
+def _is_published(predictor: Predictor) -> bool:
+    return bool(predictor.card["recipe"]["data"]["split"] == PUBLISHED)
+
+
+def _published(found: Answers) -> dict[str, Any]:
+    return {"published_test": evaluate.figures(found)}
+
+
+def _by_patient(found: Answers) -> dict[str, Any]:
+    sources = np.array(found.sources)
+    parts = {
+        "holdout": np.isin(sources, SLICE_SOURCES),
+        "holdout_lgg": np.char.startswith(sources, "lgg"),
+        "holdout_healthy": sources == "healthy",
+    }
+    return {name: evaluate.figures(found.only(chosen)) for name, chosen in parts.items() if chosen.any()}
+
+
+def _answers(predictor: Predictor, data: Path, rows: list[Row]) -> Answers:
     found, failed = evaluate.answers(predictor, data, rows)
     if failed:
         raise ImageError(f"{failed[0].path}: {failed[0].detail}", code=failed[0].code)

@@ -108,7 +108,9 @@ def _examples(recipe: Recipe, data: Path, rows: Sequence[Row]) -> Examples:
     pictures = datasets.pixels(data, rows, round(recipe.network.size * ROOM_TO_TURN))
     return Examples(
         pictures,
-        np.stack([augment.depth(picture) for picture in tqdm(pictures, desc="depth", leave=False)]),
+        np.stack(
+            [augment.depth(picture) for picture in tqdm(pictures, desc="depth", leave=False, disable=None)]
+        ),
         np.array([row.target for row in rows]),
         np.array([row.source == "healthy" for row in rows]),
         _chances(rows, recipe),
@@ -152,10 +154,9 @@ class Run:
             return
         self.state = State(**json.loads((self.out / "state.json").read_text()))
         kept = keras.saving.load_model(self.out / "last.keras")
-        self.classifier.set_weights(kept.get_weights())
         self.classifier.optimizer.build(self.classifier.trainable_variables)
-        for mine, theirs in zip(self.classifier.optimizer.variables, kept.optimizer.variables, strict=True):
-            mine.assign(theirs)
+        _assign(self.classifier.variables, kept.variables)
+        _assign(self.classifier.optimizer.variables, kept.optimizer.variables)
         if self.average.momentum:
             self.average.load(self.out / "average.npz")
 
@@ -173,16 +174,24 @@ class Run:
         return self.state.finished
 
     def _epoch(self) -> float:
+        self._reseed()
         losses = []
         title = f"epoch {self.state.epoch + 1}/{self.recipe.training.epochs}"
         bar = tqdm(self._batches(), total=self.steps, desc=title, unit="batch", mininterval=5)
         for step, (x, y) in enumerate(bar):
             self.classifier.optimizer.learning_rate = self._learning_rate(step)
+            self.classifier.reset_metrics()
             losses.append(float(self.classifier.train_on_batch(x, y)))
             if self.average.momentum and step % AVERAGE_EVERY == 0:
                 self.average.add(self.classifier.get_weights())
             bar.set_postfix(loss=f"{np.mean(losses[-50:]):.3f}", refresh=False)
         return float(np.mean(losses))
+
+    def _reseed(self) -> None:
+        """Dropout draws from the seed and the epoch: checkpoints do not keep its generator."""
+        for variable in self.classifier.variables:
+            if variable.path.endswith("seed_generator_state"):
+                variable.assign(np.array([self.recipe.seed, self.state.epoch]))
 
     def _learning_rate(self, step: int) -> float:
         training = self.recipe.training
@@ -226,6 +235,11 @@ class Run:
             self.average.save(self.out / "average.partial.npz")
             (self.out / "average.partial.npz").replace(self.out / "average.npz")
         (self.out / "state.json").write_text(json.dumps(asdict(self.state)) + "\n")
+
+
+def _assign(mine: Sequence[Any], theirs: Sequence[Any]) -> None:
+    for variable, value in zip(mine, theirs, strict=True):
+        variable.assign(value)
 
 
 def _compile(model: Any, training: Training) -> None:

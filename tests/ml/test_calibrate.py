@@ -1,0 +1,66 @@
+"""Temperature, thresholds and distances chosen from held-out slices."""
+
+import numpy as np
+import pytest
+
+from ml import calibrate, decision
+
+RNG = np.random.default_rng(0)
+TARGETS = RNG.integers(0, 4, 2000)
+
+
+def drawn(temperature: float) -> np.ndarray:
+    """Logits whose probabilities are right after division by ``temperature``."""
+    logits = RNG.normal(0, 2, (2000, 4)).astype(np.float32)
+    chances = decision.softmax(logits, 1.0)
+    TARGETS[:] = [RNG.choice(4, p=row) for row in chances]
+    return logits * np.float32(temperature)
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.5])
+def test_the_temperature_that_was_put_in_is_found(temperature: float) -> None:
+    logits = drawn(temperature)
+    found = calibrate.temperature(logits, TARGETS)
+    assert found == pytest.approx(temperature, rel=0.1)
+    before = calibrate.calibration_error(decision.softmax(logits, 1.0), TARGETS)
+    after = calibrate.calibration_error(decision.softmax(logits, found), TARGETS)
+    assert after < 0.04 and (temperature == 1.0 or after < before)
+
+
+def test_the_tumour_threshold_is_the_lowest_that_keeps_the_specificity() -> None:
+    healthy = np.linspace(0.0, 0.4, 100)
+    tumour = np.concatenate([healthy, np.full(50, 0.9)])
+    probabilities = np.stack([tumour, 0 * tumour, 1 - tumour, 0 * tumour], axis=1)
+    targets = np.array([2] * 100 + [0] * 50)
+    threshold = calibrate.tumour_threshold(probabilities, targets)
+    assert np.mean(healthy < threshold) == pytest.approx(calibrate.SPECIFICITY, abs=0.011)
+
+
+def test_the_tumour_threshold_never_exceeds_one_half() -> None:
+    sure = np.array([[0.9, 0.0, 0.1, 0.0]] * 20)
+    assert calibrate.tumour_threshold(sure, np.full(20, 2)) == 0.5
+
+
+def test_the_margin_leaves_most_slices_answered() -> None:
+    probabilities = decision.softmax(drawn(1.0) * 4, 1.0)
+    margin = calibrate.margin(probabilities, TARGETS)
+    ranked = np.sort(probabilities, axis=1)
+    assert 0.05 <= margin <= 0.3
+    assert np.mean(ranked[:, -1] - ranked[:, -2] < margin) <= calibrate.COVERAGE_LOSS + 0.01
+
+
+def test_embeddings_like_those_known_are_near_and_others_far() -> None:
+    cells = np.array(["a", "b"] * 300)
+    known = RNG.normal(0, [1, 5, 0.1], (600, 3)).astype(np.float32)
+    known[cells == "b", 0] += 20
+    familiar = calibrate.familiar(known, cells)
+    limit = calibrate.farthest(familiar.distance(known))
+    assert np.mean(familiar.distance(known) > limit) <= calibrate.WRONGLY_REFUSED + 0.002
+    strange = np.array([[10, 0, 0], [0, 0, 2]], np.float32)
+    assert (familiar.distance(strange) > limit).all()
+
+
+def test_brier_runs_from_nothing_to_two() -> None:
+    right = np.eye(4)[[0, 1]]
+    assert calibrate.brier(right, np.array([0, 1])) == 0
+    assert calibrate.brier(right, np.array([1, 0])) == 2

@@ -1,0 +1,78 @@
+"""Tables, splits by patient and the cache of prepared pixels."""
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ml import datasets, preprocess
+from ml.datasets import DataError
+from ml.recipe import Data
+from tests.ml import tiny
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tiny.data_folder(tmp_path / "data")
+
+
+def test_a_missing_table_is_refused_with_its_code(tmp_path: Path) -> None:
+    with pytest.raises(DataError) as caught:
+        datasets.table(tmp_path, "slices")
+    assert caught.value.code == "data_missing"
+
+
+def test_groups_are_divided_once_and_for_all() -> None:
+    people = [f"sub-{n:02}" for n in range(36)]
+    places = datasets.split_by_group(people)
+    assert places == datasets.split_by_group(reversed(people * 2))
+    counts = Counter(split for split, _ in places.values())
+    assert counts == {"holdout": 7, "dev": 29}
+    folds = Counter(fold for split, fold in places.values() if split == "dev")
+    assert set(folds) == {0, 1, 2, 3, 4} and max(folds.values()) - min(folds.values()) <= 1
+
+
+def test_no_patient_is_in_two_of_training_validation_and_holdout(folder: Path) -> None:
+    rows = datasets.records(folder, ("slices", "healthy"))
+    train, held = datasets.training_and_validation(rows, Data(("slices", "healthy")))
+    groups = [{row.group for row in part} for part in (train, held, datasets.holdout(rows))]
+    assert all(groups) and not groups[0] & groups[1] and not (groups[0] | groups[1]) & groups[2]
+
+
+def test_flagged_slices_are_neither_learnt_nor_measured(folder: Path) -> None:
+    rows = datasets.records(folder, ("slices",))
+    flagged = {row.path for row in rows if row.flag}
+    train, held = datasets.training_and_validation(rows, Data(("slices",)))
+    assert flagged and not flagged & {row.path for row in (*train, *held, *datasets.holdout(rows))}
+
+
+def test_cached_pixels_are_what_the_serving_path_prepares(folder: Path, tmp_path: Path) -> None:
+    rows = datasets.records(folder, ("slices",))[:3]
+    cached = datasets.pixels(folder, rows, 40, tmp_path / "cache")
+    again = datasets.pixels(folder, rows, 40, tmp_path / "cache")
+    image = datasets.images.read(folder / rows[1].path).slices[0]
+    expected = preprocess.prepare(image, 40)[..., 0]
+    assert cached.shape == (3, 40, 40) and cached.dtype == np.uint8
+    assert np.abs(cached[1] / 255 - expected).max() <= 0.5 / 255 + 1e-6
+    assert np.array_equal(cached, again)
+
+
+def test_a_changed_file_is_decoded_again(folder: Path, tmp_path: Path) -> None:
+    rows = datasets.records(folder, ("slices",))[:2]
+    datasets.pixels(folder, rows, 32, tmp_path / "cache")
+    (folder / rows[0].path).write_bytes((folder / rows[-1].path).read_bytes() + b"\0")
+    fresh = datasets.pixels(folder, rows, 32, tmp_path / "cache")
+    assert np.array_equal(fresh[0], fresh[1])
+
+
+@pytest.mark.data
+def test_the_frozen_split_keeps_every_patient_on_one_side(data: Path) -> None:
+    rows = datasets.records(data, ("slices", "lgg", "healthy"))
+    assert len(rows) == 3628 + 2942 + 540
+    places: dict[str, set[tuple[str, int]]] = {}
+    for row in rows:
+        places.setdefault(row.group, set()).add((row.split, row.fold))
+    assert all(len(found) == 1 for found in places.values())
+    counts = Counter(row.label for row in datasets.holdout(datasets.table(data, "slices")))
+    assert (counts["glioma"], counts["meningioma"], counts["pituitary"]) == (286, 147, 177)

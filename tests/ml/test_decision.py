@@ -1,0 +1,58 @@
+"""From probabilities to an outcome: recall first, and no answer where two are plausible."""
+
+import numpy as np
+import pytest
+
+from ml import decision
+from ml.decision import REASONS, Familiar, Thresholds
+
+THRESHOLDS = Thresholds(tumour=0.2, margin=0.1, distance=2.0)
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "outcome", "reason"),
+    [
+        ([0.90, 0.05, 0.03, 0.02], "glioma", None),
+        ([0.05, 0.05, 0.85, 0.05], "notumor", None),
+        ([0.10, 0.10, 0.75, 0.05], "uncertain", "near_threshold"),
+        ([0.45, 0.05, 0.42, 0.08], "uncertain", "near_threshold"),
+        ([0.45, 0.42, 0.08, 0.05], "uncertain", "two_plausible"),
+        ([0.02, 0.10, 0.30, 0.58], "pituitary", None),
+    ],
+)
+def test_probabilities_become_an_outcome(
+    probabilities: list[float], outcome: str, reason: str | None
+) -> None:
+    assert decision.decide(np.array(probabilities), THRESHOLDS) == (outcome, reason)
+
+
+def test_a_tumour_above_the_threshold_is_never_called_healthy() -> None:
+    rng = np.random.default_rng(0)
+    for probabilities in rng.dirichlet(np.full(4, 0.5), 500):
+        outcome, reason = decision.decide(probabilities, THRESHOLDS)
+        assert (outcome == "notumor") == (1 - probabilities[2] < THRESHOLDS.tumour)
+        assert (outcome == "uncertain") == (reason is not None)
+
+
+def test_every_reason_has_a_sentence() -> None:
+    assert {"near_threshold", "two_plausible", "not_brain_mri", "image_blank"} == set(REASONS)
+    assert all(text.endswith(".") for text in REASONS.values())
+
+
+def test_a_far_embedding_is_refused_and_a_blank_one_says_so() -> None:
+    assert decision.refusal(None, 1.9, THRESHOLDS) is None
+    assert decision.refusal(None, 2.1, THRESHOLDS) == "not_brain_mri"
+    assert decision.refusal("image_blank", 2.1, THRESHOLDS) == "image_blank"
+
+
+def test_distance_is_to_the_nearest_centre_in_whitened_units() -> None:
+    familiar = Familiar(np.array([[0, 0], [10, 0]], np.float32), np.diag([0.5, 1.0]).astype(np.float32))
+    distances = familiar.distance(np.array([[4, 0], [10, 3]], np.float32))
+    assert distances == pytest.approx([np.sqrt(4 / 2), np.sqrt(9 / 2)])
+
+
+def test_a_higher_temperature_is_less_sure_of_the_same_class() -> None:
+    logits = np.array([[3.0, 1.0, 0.0, -1.0]], np.float32)
+    cold, warm = decision.softmax(logits, 1.0), decision.softmax(logits, 3.0)
+    assert cold.argmax() == warm.argmax() == 0 and cold.max() > warm.max()
+    assert warm.sum() == pytest.approx(1)

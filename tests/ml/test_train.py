@@ -1,0 +1,113 @@
+"""A tiny training on generated heads: repeatable, resumable, and its export a whole bundle."""
+
+import csv
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ml import bundle, export, networks, train
+from ml.errors import BundleError
+from ml.predictor import Predictor
+from tests.ml import tiny
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny.data_folder(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="module")
+def run(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("cache"))
+        out = tmp_path_factory.mktemp("runs") / "whole"
+        train.train(tiny.recipe(), folder, out)
+    return out
+
+
+@pytest.fixture(autouse=True)
+def cache_beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def history(out: Path) -> list[dict[str, str]]:
+    with (out / "history.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def weights(out: Path) -> list[np.ndarray]:
+    model = networks.build(train.read_recipe(out).network)
+    model.load_weights(out / "best.weights.h5")
+    return list(model.get_weights())
+
+
+def test_a_run_leaves_its_recipe_history_and_weights(run: Path) -> None:
+    assert [row["epoch"] for row in history(run)] == ["1", "2"]
+    assert json.loads((run / "state.json").read_text())["epoch"] == 2
+    assert train.read_recipe(run).as_dict() == tiny.recipe().as_dict() | {"name": "whole"}
+    assert weights(run)
+
+
+def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(
+    run: Path, folder: Path, tmp_path: Path
+) -> None:
+    train.train(tiny.recipe(epochs=1), folder, tmp_path / "halves")
+    assert len(history(tmp_path / "halves")) == 1
+    train.train(tiny.recipe(), folder, tmp_path / "halves")
+    assert len(history(tmp_path / "halves")) == 2
+    for whole, resumed in zip(weights(run), weights(tmp_path / "halves"), strict=True):
+        assert np.allclose(whole, resumed, atol=1e-5)
+
+
+def test_a_finished_run_is_not_trained_again(run: Path, folder: Path) -> None:
+    before = (run / "history.csv").read_text()
+    train.train(tiny.recipe(), folder, run)
+    assert (run / "history.csv").read_text() == before
+
+
+def test_training_stops_when_nothing_improves(folder: Path, tmp_path: Path) -> None:
+    still = tiny.recipe("seed_cnn", epochs=9, patience=2, learning_rate=0.0, ema=0.0)
+    train.train(still, folder, tmp_path / "still")
+    assert len(history(tmp_path / "still")) == 3
+
+
+def test_batches_follow_the_shares_of_the_recipe() -> None:
+    recipe = tiny.recipe()
+    shares = {"glioma/a": 0.75, "notumor/b": 0.25}
+    recipe = replace(recipe, data=replace(recipe.data, weights=shares))
+    rows = [train.Row("p", "glioma", "a", "g", "dev", 0)] * 2 + [
+        train.Row("p", "notumor", "b", "h", "dev", 0)
+    ] * 40
+    chances = train._chances(rows, recipe)
+    assert chances is not None and chances[:2].sum() == pytest.approx(0.75)
+
+
+def test_a_failing_augmentation_is_not_swallowed() -> None:
+    def broken() -> train.Iterator[train.Batch]:
+        yield np.zeros((1, 2, 2, 1), np.float32), np.zeros((1, 4), np.float32)
+        raise ValueError("no such curve")
+
+    with pytest.raises(ValueError, match="no such curve"):
+        list(train.ahead(broken()))
+
+
+def test_an_export_is_a_whole_bundle_that_answers(run: Path, folder: Path, tmp_path: Path) -> None:
+    directory = export.export(run, "tiny-1", folder, tmp_path)
+    predictor = Predictor.load(directory)
+    predictor.warm_up()
+    card, metrics = predictor.card, json.loads((directory / bundle.METRICS).read_text())
+    assert card["weights_stored_as"] in export.FORMS
+    assert metrics["holdout"]["slices"] == 12 and metrics["holdout_healthy"]["slices"] == 2
+    assert card["metrics"]["holdout"]["accuracy"] == metrics["holdout"]["accuracy"]
+    assert {"tumour", "margin", "distance"} == set(card["thresholds"])
+    assert "/" not in json.dumps(card["recipe"]["name"])
+
+
+def test_a_version_is_never_written_over(run: Path, folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "tiny-1").mkdir()
+    with pytest.raises(BundleError) as caught:
+        export.export(run, "tiny-1", folder, tmp_path)
+    assert caught.value.code == "bundle_exists"
