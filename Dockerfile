@@ -36,4 +36,4 @@ USER 10001:10001
 EXPOSE 8000
 HEALTHCHECK --interval=30s --timeout=10s --start-period=60s --retries=3 \
     CMD ["python", "manage.py", "healthy", "web"]
-CMD ["gunicorn", "--config", "mri_portal/gunicorn_conf.py", "mri_portal.wsgi"]
+CMD ["gunicorn", "--config=mri_portal/gunicorn_conf.py", "mri_portal.wsgi"]

@@ -16,6 +16,9 @@ for name in secret_key database_password; do
     fi
 done
 
+# For certificates of your own; empty with a public or internal one.
+install -d -m 0755 "${PORTAL_CERTIFICATES:-deploy/certificates}"
+
 # 10001 is the user of the portal's image.
 install -d -m 0700 "$backups"
 if [ "$(id -u)" = 0 ]; then

@@ -24,12 +24,12 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0
 HEALTHY_AFTER_S = 60.0
 HURRY_S = 10.0
 
-WEB = ("gunicorn", "--config", "mri_portal/gunicorn_conf.py", "mri_portal.wsgi")
-CELERY = ("celery", "--quiet", "-A", "mri_portal")
+WEB = ("gunicorn", "--config=mri_portal/gunicorn_conf.py", "mri_portal.wsgi")
+CELERY = ("celery", "--quiet", "--app=mri_portal")
 # Workers ask each other nothing, and say that they live in the database.
 WORKER = (*CELERY, "worker", "--without-gossip", "--without-mingle", "--without-heartbeat")
 # Without a pid file: one left behind by a killed sweeper would keep the next one from starting.
-SWEEPER = (*CELERY, "beat", "--pidfile", "")
+SWEEPER = (*CELERY, "beat", "--pidfile=")
 
 
 class Refusal(Exception):

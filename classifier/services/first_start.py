@@ -15,9 +15,8 @@ DEPARTMENT = "Neuroradiology"
 FIRST_USERS = {"clinician": Role.CLINICIAN, "admin": Role.ADMINISTRATOR}
 
 
-def ensure_model() -> str | None:
+def ensure_model(*, actor: Actor) -> str | None:
     """Register what is installed and activate the default if none is active; the version then activated."""
-    actor = Actor.command()
     for directory in inference.bundled_versions():
         register_model(actor=actor, directory=directory)
     if ModelVersion.objects.filter(is_active=True).exists():
@@ -26,20 +25,20 @@ def ensure_model() -> str | None:
 
 
 @transaction.atomic
-def create_first_users(passwords: Mapping[str, str]) -> list[str]:
+def create_first_users(*, actor: Actor, passwords: Mapping[str, str]) -> list[str]:
     """On a portal without any user, those of `FIRST_USERS` named in ``passwords``; who was created."""
     if User.objects.exists():
         return []
     for username, password in passwords.items():
-        user = create_user(
-            actor=Actor.command(),
+        role = FIRST_USERS[username]
+        create_user(
+            actor=actor,
             username=username,
             password=password,
-            roles=[FIRST_USERS[username]],
+            roles=[role],
             departments=[DEPARTMENT],
+            is_superuser=role == Role.ADMINISTRATOR,
         )
-        if FIRST_USERS[username] == Role.ADMINISTRATOR:
-            User.objects.filter(pk=user.pk).update(is_superuser=True)
     return list(passwords)
 
 

@@ -1,7 +1,6 @@
 """A missing or bad value stops the start with one sentence that names the variable."""
 
 import os
-import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +9,9 @@ from typing import Any
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-ROOT = Path(__file__).resolve().parents[2]
+from mri_portal import supervisor
+from tests.ops import names
+
 PRODUCTION = {
     "PORTAL_MODE": "production",
     "PORTAL_SECRET_KEY": "k" * 50,
@@ -18,21 +19,6 @@ PRODUCTION = {
     "DATABASE_URL": "postgresql://portal@database:5432/portal",
     "BROKER_URL": "redis://broker:6379/0",
 }
-
-
-@pytest.fixture
-def load(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
-    """The settings as a fresh process with exactly these variables reads them."""
-
-    def load(**variables: str) -> dict[str, Any]:
-        for name in os.environ:
-            if name.startswith(("PORTAL_", "DATABASE_", "BROKER_")):
-                monkeypatch.delenv(name)
-        for name, value in ({"PORTAL_DATA_DIR": str(tmp_path / "data")} | variables).items():
-            monkeypatch.setenv(name, value)
-        return runpy.run_path(str(ROOT / "mri_portal" / "settings.py"))
-
-    return load
 
 
 BAD_ANYWHERE = [
@@ -144,9 +130,9 @@ def test_time_limits_keep_their_order_whatever_the_one_setting_says(load: Any, l
     [
         ("python", "manage.py", "migrate"),
         ("python", "manage.py", "portal"),
-        ("gunicorn", "--config", "mri_portal/gunicorn_conf.py", "mri_portal.wsgi"),
-        ("celery", "-A", "mri_portal", "worker"),
-        ("celery", "-A", "mri_portal", "beat", "--pidfile", ""),
+        supervisor.WEB,
+        supervisor.WORKER,
+        supervisor.SWEEPER,
     ],
     ids=["manage.py", "portal", "gunicorn", "worker", "sweeper"],
 )
@@ -157,7 +143,7 @@ def test_every_process_ends_with_the_sentence_instead_of_a_traceback(
     environment = os.environ | {"PORTAL_DATA_DIR": str(tmp_path), "PORTAL_TIME_ZONE": "Mars/Olympus"}
     finished = subprocess.run(
         [str(binaries / command[0]), *command[1:]],
-        cwd=ROOT,
+        cwd=names.ROOT,
         env=environment,
         capture_output=True,
         text=True,
@@ -173,7 +159,7 @@ def test_deployment_checks_find_nothing_in_production(tmp_path: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PORTAL_")}
     finished = subprocess.run(
         [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
-        cwd=ROOT,
+        cwd=names.ROOT,
         env=environment
         | PRODUCTION
         | {"PORTAL_SECRET_KEY": os.urandom(40).hex(), "PORTAL_DATA_DIR": str(tmp_path)},

@@ -1,27 +1,23 @@
+"""`manage.py backup FILE.tar`; exit status 1 also where it is written but stored files are damaged."""
+
 from pathlib import Path
 from typing import Any
 
-from django.core.management import BaseCommand, CommandError, CommandParser
-from django.db import OperationalError
+from django.core.management import CommandError, CommandParser
 
 from classifier.audit import Actor
-from classifier.errors import UserFacingError
+from classifier.management.base import PortalCommand
 from classifier.services.backups import write_backup
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     help = "Write database and scan files into one tar file, while the portal runs."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path)
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        try:
-            report = write_backup(actor=Actor.command(), path=options["file"].absolute())
-        except UserFacingError as error:
-            raise CommandError(error.detail) from error
-        except OperationalError as error:
-            raise CommandError("The database does not answer.") from error
+    def act(self, actor: Actor, options: dict[str, Any]) -> None:
+        report = write_backup(actor=actor, path=options["file"].absolute())
         self.stdout.write(f"{options['file']}: the database and {report.files} files.")
         if report.damaged:
             raise CommandError(

@@ -3,39 +3,29 @@
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.password_validation import validate_password
-from django.core.exceptions import ValidationError
-from django.core.management import BaseCommand, CommandError, call_command
-from django.db import OperationalError
+from django.core.management import CommandError, call_command
 
+from classifier.audit import Actor
 from classifier.errors import UserFacingError
+from classifier.management.base import PortalCommand
 from classifier.services import first_start
+from classifier.services.people import check_password_strength
 from mri_portal import environment as env
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     help = "Migrate the database, register and activate the installed model, create the first users."
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        try:
-            call_command("migrate", interactive=False, verbosity=0)
-            self._model()
-            self._users()
-        except OperationalError as error:
-            raise CommandError(
-                f"The database does not answer: {str(error).strip().splitlines()[0]}"
-            ) from error
-        except UserFacingError as error:
-            raise CommandError(error.detail) from error
-
-    def _model(self) -> None:
-        if version := first_start.ensure_model():
+    def act(self, actor: Actor, options: dict[str, Any]) -> None:
+        call_command("migrate", interactive=False, verbosity=0)
+        if version := first_start.ensure_model(actor=actor):
             self.stdout.write(f"Model {version} is active.")
+        self._create_first_users(actor)
 
-    def _users(self) -> None:
+    def _create_first_users(self, actor: Actor) -> None:
         chosen = _chosen_passwords()
         generated = {} if settings.PRODUCTION else _generated_passwords(chosen)
-        created = first_start.create_first_users(chosen | generated)
+        created = first_start.create_first_users(actor=actor, passwords=chosen | generated)
         for username in created:
             shown = f"password {generated[username]}" if username in generated else "password as set"
             self.stdout.write(f"First user {username}, {shown}")
@@ -58,10 +48,9 @@ def _chosen_passwords() -> dict[str, str]:
 
 def _refuse_weak(username: str, password: str) -> None:
     try:
-        validate_password(password)
-    except ValidationError as error:
-        name = f"PORTAL_{username.upper()}_PASSWORD"
-        raise CommandError(f"{name} is refused: {' '.join(error.messages)}") from error
+        check_password_strength(password=password)
+    except UserFacingError as error:
+        raise CommandError(f"PORTAL_{username.upper()}_PASSWORD is refused: {error.detail}") from error
 
 
 def _generated_passwords(chosen: dict[str, str]) -> dict[str, str]:

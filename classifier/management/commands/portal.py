@@ -51,7 +51,7 @@ class Command(BaseCommand):
 
 def _commands() -> dict[str, tuple[str, ...]]:
     workers = {
-        f"worker {number}": (*supervisor.WORKER, "--hostname", f"worker{number}@%h")
+        f"worker {number}": (*supervisor.WORKER, f"--hostname=worker{number}@%h")
         for number in range(1, settings.WORKERS + 1)
     }
     return {"web": supervisor.WEB, **workers, "sweeper": supervisor.SWEEPER}

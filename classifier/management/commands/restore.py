@@ -2,27 +2,25 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management import BaseCommand, CommandError, CommandParser
-from django.db import OperationalError
+from django.core.management import CommandError, CommandParser
 
-from classifier.errors import UserFacingError
+from classifier.audit import Actor
+from classifier.management.base import PortalCommand
 from classifier.services.backups import restore_backup
 from mri_portal import supervisor
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     help = "Bring back a backup; the portal must be stopped."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path)
         parser.add_argument("--replace", action="store_true", help="remove what this portal holds now")
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def act(self, actor: Actor, options: dict[str, Any]) -> None:
         try:
             with supervisor.only_one(settings.DATA_DIR):
                 files = restore_backup(path=options["file"].absolute(), replace=options["replace"])
-        except (UserFacingError, supervisor.Refusal) as error:
+        except supervisor.Refusal as error:
             raise CommandError(str(error)) from error
-        except OperationalError as error:
-            raise CommandError("The database does not answer.") from error
         self.stdout.write(f"Restored the database and {files} files.")
