@@ -356,6 +356,15 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    "ENUM_NAME_OVERRIDES": {
+        "OutcomeEnum": "classifier.models.analysis.Outcome",
+        "LabelEnum": "classifier.models.analysis.Label",
+        "AnalysisStatusEnum": "classifier.models.analysis.Analysis.Status",
+    },
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "classifier.api.schema.describe_problems",
+    ],
 }
 
 # --- Language, time, static files, logs ------------------------------------------------------------

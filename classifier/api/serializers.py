@@ -30,15 +30,22 @@ class ChoiceOrNull(serializers.ChoiceField):
         return value or None
 
 
-class ConstantField(serializers.ReadOnlyField):
-    """Stands on every result, whatever the result."""
+class ResearchOnlyField(serializers.BooleanField):
+    """Stands as true on every result, whatever the result."""
 
-    def __init__(self, *, value: bool | str, **kwargs: Any) -> None:
-        super().__init__(source="*", **kwargs)
-        self.value = value
+    def __init__(self) -> None:
+        super().__init__(read_only=True, source="*")
 
-    def to_representation(self, row: object) -> bool | str:
-        return self.value
+    def to_representation(self, row: object) -> bool:
+        return True
+
+
+class NoticeField(serializers.CharField):
+    def __init__(self) -> None:
+        super().__init__(read_only=True, source="*")
+
+    def to_representation(self, row: object) -> str:
+        return NOTICE
 
 
 class ProbabilitiesSerializer(serializers.Serializer[Any]):
@@ -72,8 +79,8 @@ class AnalysisSerializer(serializers.ModelSerializer[Analysis]):
     reason_text = TextOrNull()
     model_version = TextOrNull(source="model_version.version")
     error = serializers.SerializerMethodField()
-    research_use_only = ConstantField(value=True)
-    notice = ConstantField(value=NOTICE)
+    research_use_only = ResearchOnlyField()
+    notice = NoticeField()
 
     class Meta:
         model = Analysis
@@ -239,8 +246,8 @@ class PredictionSerializer(serializers.ModelSerializer[Analysis]):
     reason = TextOrNull()
     reason_text = TextOrNull()
     model_version = serializers.CharField(source="model_version.version")
-    research_use_only = ConstantField(value=True)
-    notice = ConstantField(value=NOTICE)
+    research_use_only = ResearchOnlyField()
+    notice = NoticeField()
 
     class Meta:
         model = Analysis

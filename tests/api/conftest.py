@@ -1,4 +1,4 @@
-"""A client for each token, and the worker's part played without a broker."""
+"""A client for each token, and a worker's part played without a broker."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,8 +13,8 @@ from classifier.models.tokens import Scope
 from classifier.services.analyses import run_analysis
 from classifier.services.tokens import issue_token
 
-API = "/api/v1"
-EVERY_SCOPE = tuple(Scope.values)
+MakeClient = Callable[..., APIClient]
+Work = Callable[..., Analysis]
 PROBABILITIES = {"glioma": 0.9, "meningioma": 0.05, "notumor": 0.03, "pituitary": 0.02}
 
 
@@ -24,11 +24,11 @@ def empty_counters() -> None:
 
 
 @pytest.fixture
-def client_of() -> Callable[..., APIClient]:
-    """``client_of(user)`` sends a new token of ``user`` with every request."""
+def client_of() -> MakeClient:
+    """``client_of(user, *scopes)`` sends a new token of ``user``, of every scope when none is named."""
 
     def make(user: User, *scopes: str) -> APIClient:
-        _, secret = issue_token(actor=Actor.command(), user=user, name="test", scopes=scopes or EVERY_SCOPE)
+        _, secret = issue_token(actor=Actor.command(), user=user, name="test", scopes=scopes or Scope.values)
         client = APIClient()
         client.credentials(HTTP_AUTHORIZATION=f"Bearer {secret}")
         return client
@@ -37,13 +37,13 @@ def client_of() -> Callable[..., APIClient]:
 
 
 @pytest.fixture
-def api(client_of: Callable[..., APIClient], alice: User, rung: list[str]) -> APIClient:
-    """Alice's programs."""
+def api(client_of: MakeClient, alice: User, rung: list[str]) -> APIClient:
+    """Alice's program."""
     return client_of(alice)
 
 
 @pytest.fixture
-def strangers(client_of: Callable[..., APIClient], bob: User) -> APIClient:
+def strangers_api(client_of: MakeClient, bob: User) -> APIClient:
     return client_of(bob)
 
 
@@ -64,11 +64,12 @@ def prediction(outcome: str = "glioma", **changes: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def work(db: None, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Analysis]:
-    """``work(analysis_id, answer)`` is a worker that takes the analysis and answers, or raises, ``answer``."""
-    ModelVersion.objects.create(version="test-1", sha256="0" * 64, is_active=True)
+def work(db: None, monkeypatch: pytest.MonkeyPatch) -> Work:
+    """``work(analysis_id, answer)``: a worker takes the analysis and answers, or raises, ``answer``."""
+    loaded = ModelVersion.objects.create(version="test-1", sha256="0" * 64, is_active=True)
+    monkeypatch.setattr("classifier.services.analyses.prepare_model", lambda: loaded)
 
-    def answer_with(analysis_id: Any, answer: Any = None) -> Analysis:
+    def run(analysis_id: Any, answer: Any = None) -> Analysis:
         def analyse(*_: Any, **__: Any) -> dict[str, Any]:
             if isinstance(answer, Exception):
                 raise answer
@@ -78,4 +79,4 @@ def work(db: None, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Analysis]:
         run_analysis(analysis_id=analysis_id)
         return Analysis.objects.get(pk=analysis_id)
 
-    return answer_with
+    return run
