@@ -1,0 +1,55 @@
+"""The worker's part, played in the test's own process with an answer of the test's choice."""
+
+from typing import Any
+
+import pytest
+
+from classifier import inference
+from classifier.models import Analysis, ModelVersion, Scan
+from classifier.services.analyses import run_analysis
+
+PROBABILITIES = {"glioma": 0.9, "meningioma": 0.05, "notumor": 0.03, "pituitary": 0.02}
+
+
+def prediction(outcome: str = "glioma", **changes: Any) -> dict[str, Any]:
+    """What a model says, as `classifier.inference.analyse` returns it."""
+    return {
+        "outcome": outcome,
+        "label": "glioma",
+        "probabilities": PROBABILITIES,
+        "tumour_probability": 0.97,
+        "reason": None,
+        "reason_text": None,
+        "slice_index": 0,
+        "slices": [],
+        "timings": {"decode": 1.0},
+        **changes,
+    }
+
+
+class Worker:
+    """Takes one analysis after another; the model it holds is only a row."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._monkeypatch = monkeypatch
+        self.model = ModelVersion.objects.create(version="test-1", sha256="0" * 64, is_active=True)
+        monkeypatch.setattr("classifier.services.analyses.prepare_model", lambda: self.model)
+
+    def finish(self, scan: Scan, answer: dict[str, Any] | Exception | None = None) -> Analysis:
+        """The latest analysis of ``scan`` after the worker had its turn and got, or raised, ``answer``."""
+
+        def analyse(*_: Any, **__: Any) -> dict[str, Any]:
+            if isinstance(answer, Exception):
+                raise answer
+            return answer or prediction()
+
+        self._monkeypatch.setattr(inference, "analyse", analyse)
+        analysis = scan.analyses.latest("created_at")
+        run_analysis(analysis_id=analysis.pk)
+        analysis.refresh_from_db()
+        return analysis
+
+
+@pytest.fixture
+def worker(db: None, monkeypatch: pytest.MonkeyPatch) -> Worker:
+    return Worker(monkeypatch)
