@@ -101,7 +101,9 @@ def _check_that_it_has_pixels(header: Dataset) -> None:
         raise refusal("image_truncated", "The DICOM file ends before its picture.")
     if not kind:
         raise refusal("dicom_unreadable")
-    raise refusal("dicom_without_pixels", f"This DICOM file ({kind.name}) holds no picture.")
+    named = f"This DICOM file ({kind.name}) holds no picture."
+    known = kind.name != kind  # an unknown one may hold anything, also a name
+    raise refusal("dicom_without_pixels", named if known else None)
 
 
 def _check_modality(header: Dataset) -> None:
@@ -126,9 +128,10 @@ def _facts(header: Dataset, frames: int) -> Facts:
 
 
 def _text(value: Any) -> str | None:
+    """None for what cannot be a description: damaged lengths let values run on into the patient's name."""
     parts = value if isinstance(value, pydicom.multival.MultiValue) else [value or ""]
-    text = " ".join(str(part) for part in parts)
-    return "".join(c for c in text if c.isprintable()).strip()[:LONGEST_TEXT] or None
+    text = " ".join(str(part) for part in parts).strip()
+    return text if text and text.isprintable() and len(text) <= LONGEST_TEXT else None
 
 
 def _spacing(header: Dataset) -> tuple[float, float] | None:

@@ -29,7 +29,7 @@ def grey(picture: PIL.Image.Image) -> NDArray[Any]:
 def _over_black(picture: PIL.Image.Image) -> NDArray[np.uint8]:
     layers = picture.convert("RGBA")
     luma: NDArray[np.uint8] = np.asarray(layers.convert("RGB").convert("L"))
-    alpha = np.asarray(layers.getchannel("A"))
+    alpha: NDArray[np.uint8] = np.asarray(layers.getchannel("A"))
     if alpha.min() == 255:
         return luma
     return ((luma.astype(np.uint16) * alpha + 127) // 255).astype(np.uint8)

@@ -23,7 +23,8 @@ def brain(seed: int = 0, tumour: bool = True, height: int = 160, width: int = 12
     rows, columns = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
 
     def inside(y: float, x: float, tall: float, wide: float) -> NDArray[np.bool_]:
-        return ((rows - y) / tall) ** 2 + ((columns - x) / wide) ** 2 < 1
+        within: NDArray[np.bool_] = ((rows - y) / tall) ** 2 + ((columns - x) / wide) ** 2 < 1
+        return within
 
     picture = np.zeros((height, width))
     picture[inside(0, 0, 0.85, 0.8)] = 0.9
@@ -107,7 +108,7 @@ def data_set(modality: str | None, syntax: uid.UID, kind: uid.UID = uid.MRImageS
     meta.TransferSyntaxUID = syntax
     meta.MediaStorageSOPClassUID = kind
     meta.MediaStorageSOPInstanceUID = uid.UID("1.2.826.0.1.3680043.8.498.1")
-    file = FileDataset(None, {}, b"\0" * 128, meta, syntax.is_implicit_VR, syntax.is_little_endian)
+    file = FileDataset("", {}, b"\0" * 128, meta, syntax.is_implicit_VR, syntax.is_little_endian)
     file.SOPClassUID, file.SOPInstanceUID = kind, meta.MediaStorageSOPInstanceUID
     file.PatientName, file.PatientID = "Secret^Person", "MRN-SECRET"
     file.SeriesDescription = "t1 axial"

@@ -1,0 +1,236 @@
+"""Files that must be refused: with the right code, quickly, quietly, and without telling what they hold."""
+
+import logging
+import random
+import resource
+import time
+
+import numpy as np
+import PIL.Image
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ml.images import CODES, ImageError, Limits, read, sniff, to_png
+from tests.ml.pictures import (
+    HOSTILE,
+    animated,
+    brain,
+    brain_bmp,
+    brain_dicom,
+    brain_jpeg,
+    brain_png,
+    brain_tiff,
+    brain_webp,
+    bytes_of,
+    chunk,
+    encoded,
+    png_of,
+    saved,
+    with_text_bomb,
+)
+
+GREY = bytes_of(brain(height=64, width=48))
+FILES = {
+    "png": saved(GREY, "png"),
+    "jpeg": saved(GREY, "jpeg"),
+    "progressive jpeg": saved(GREY, "jpeg", progressive=True),
+    "bmp": saved(GREY, "bmp"),
+    "tiff": saved(GREY, "tiff"),
+    "lzw tiff": saved(GREY, "tiff", compression="tiff_lzw"),
+    "jpeg tiff": saved(GREY, "tiff", compression="jpeg"),
+    "webp": saved(GREY, "webp"),
+    "lossless webp": saved(GREY, "webp", lossless=True),
+    "dicom": brain_dicom(pixels=GREY),
+}
+
+
+def refused(data: bytes) -> ImageError:
+    with pytest.raises(ImageError) as caught:
+        read(data)
+    return caught.value
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_file_is_refused_with_its_code(name: str) -> None:
+    data, code = HOSTILE[name]
+    error = refused(data)
+    assert error.code == code
+    assert error.code in CODES
+    assert error.detail.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("pdf", "PDF"),
+        ("zip bomb", "ZIP archive"),
+        ("html with script", "web page"),
+        ("svg with script", "SVG"),
+        ("animated gif", "An animated GIF"),
+        ("text", "text file"),
+        ("nifti.gz", "NIfTI"),
+        ("program", "program"),
+        ("dicom ct", "CT scan"),
+        ("dicom report", "Basic Text SR"),
+    ],
+)
+def test_the_sentence_names_what_the_file_is(name: str, words: str) -> None:
+    assert words in refused(HOSTILE[name][0]).detail
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_cut_anywhere_is_refused(name: str) -> None:
+    data = FILES[name]
+    assert read(data)
+    for length in {*range(1, len(data), max(1, len(data) // 120)), *range(len(data) - 24, len(data))}:
+        error = refused(data[:length])
+        if length > 200:
+            assert error.code.endswith(("truncated", "unreadable", "without_pixels"))
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_most_cuts_are_called_truncated(name: str) -> None:
+    data = FILES[name]
+    assert refused(data[: len(data) * 2 // 3]).code == "image_truncated"
+
+
+def test_a_multi_page_tiff_cut_in_its_last_page_is_truncated() -> None:
+    pages = [PIL.Image.fromarray(bytes_of(brain(seed))) for seed in range(3)]
+    data = encoded(pages[0], "tiff", save_all=True, append_images=pages[1:])
+    assert refused(data[:-5000]).code == "image_truncated"
+
+
+def test_a_jpeg_closed_in_mid_scan_is_truncated() -> None:
+    for cut in (200, 1500, 4000):
+        assert refused(brain_jpeg()[:-cut] + b"\xff\xd9").code == "image_truncated"
+
+
+def test_a_complete_jpeg_with_a_flat_bottom_is_not_called_truncated() -> None:
+    black = bytes_of(brain())
+    black[100:] = 0
+    assert read(saved(black, "jpeg"))
+    assert read(saved(np.zeros((40, 40), np.uint8), "jpeg"))
+
+
+def mutated(data: bytes, seed: int) -> bytes:
+    source, changed = random.Random(seed), bytearray(data)
+    head = source.random() < 0.5
+    for _ in range(source.choice([1, 2, 8, 30])):
+        place = source.randrange(min(400, len(changed)) if head else len(changed))
+        changed[place] = source.choice([0, 255, source.randrange(256)])
+    return bytes(changed)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_damaged_file_is_read_or_refused_and_nothing_else(name: str) -> None:
+    for seed in range(60):
+        try:
+            pixels = read(mutated(FILES[name], seed)).slices[0]
+        except ImageError as error:
+            assert error.code in CODES
+        else:
+            assert np.isfinite(pixels).all()
+
+
+@given(st.sampled_from([data[:12] for data in FILES.values()]), st.binary(max_size=300))
+@settings(max_examples=150, deadline=None)
+def test_any_bytes_after_a_valid_beginning_are_refused(head: bytes, rest: bytes) -> None:
+    assert refused(head + rest).code in CODES
+
+
+@given(st.binary(max_size=600))
+@settings(max_examples=150, deadline=None)
+def test_any_bytes_whatever_are_refused(data: bytes) -> None:
+    assert refused(data).code in CODES
+
+
+@pytest.mark.parametrize("name", ["png bomb", "tiff bomb", "dicom bomb", "dicom frames bomb", "bmp bomb"])
+def test_a_bomb_costs_neither_time_nor_memory(name: str) -> None:
+    before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
+    refused(HOSTILE[name][0])
+    assert time.process_time() - start < 0.5
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000  # KiB
+
+
+def test_a_png_whose_rows_unpack_to_far_more_than_it_announces_is_not_unpacked() -> None:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    read(png_of(64, 64, b"\0" * 2**26))
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 150_000  # KiB, the generator's own
+
+
+def test_a_png_comment_that_unpacks_to_megabytes_never_reaches_a_decoder() -> None:
+    assert read(with_text_bomb(brain_png())).facts.kind == "png"
+    plain = chunk(b"tEXt", b"Comment\0" + b"x" * 2**21)
+    assert read(brain_png()[:33] + plain + brain_png()[33:]).facts.kind == "png"
+
+
+def test_a_tiff_that_counts_the_same_bytes_many_times_is_refused() -> None:
+    data = bytearray(brain_tiff())
+    start = int.from_bytes(data[4:8], "little")
+    data[start + 2 + 4 : start + 2 + 8] = (2**31).to_bytes(4, "little")
+    assert refused(bytes(data)).code == "image_truncated"
+
+
+def test_a_picture_with_a_page_behind_it_is_shown_without_the_page() -> None:
+    page = b"<html><script>alert(1)</script></html>"
+    for data in (brain_png() + page, brain_jpeg() + page, brain_webp() + page, brain_bmp() + page):
+        assert b"script" not in to_png(read(data).slices[0])
+
+
+def test_a_script_in_a_jpeg_comment_does_not_survive() -> None:
+    data = saved(GREY, "jpeg", comment=b"<script>alert(1)</script>")
+    assert b"script" in data
+    assert b"script" not in to_png(read(data).slices[0])
+
+
+def test_no_foreign_file_is_sniffed_as_an_image() -> None:
+    for name, (data, code) in HOSTILE.items():
+        if code == "image_unsupported":
+            assert sniff(data[:4096]) is None, name
+
+
+def test_a_still_png_that_calls_itself_an_animation_of_one_frame_is_read() -> None:
+    control = chunk(b"acTL", (1).to_bytes(4, "big") + bytes(4))
+    assert read(brain_png()[:33] + control + brain_png()[33:])
+    assert refused(animated("png")).code == "image_animated"
+
+
+def test_decoders_say_nothing_on_the_terminal(capfd: pytest.CaptureFixture[str]) -> None:
+    for name in FILES:
+        for seed in range(25):
+            try:
+                read(mutated(FILES[name], seed))
+            except ImageError:
+                continue
+    assert capfd.readouterr() == ("", "")
+
+
+def test_neither_the_refusal_nor_the_log_quotes_the_patient(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG):
+        for seed in range(150):
+            try:
+                read(mutated(FILES["dicom"], seed))
+            except ImageError as error:
+                told = (
+                    repr(error) + error.detail + repr(error.__cause__) + str(getattr(error, "__notes__", ""))
+                )
+                assert "Secret" not in told
+                assert "SECRET" not in told
+    assert "SECRET" not in caplog.text.upper()
+
+
+def test_running_out_of_memory_is_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    def exhausted(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("ml.raster.decode", exhausted)
+    assert refused(brain_png()).code == "image_too_large"
+
+
+def test_many_frames_are_refused_without_decoding_them_all() -> None:
+    pages = [PIL.Image.fromarray(GREY)] * 6
+    data = encoded(pages[0], "tiff", save_all=True, append_images=pages[1:])
+    with pytest.raises(ImageError) as caught:
+        read(data, Limits(max_frames=5))
+    assert caught.value.code == "image_too_large"
