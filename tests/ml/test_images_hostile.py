@@ -109,8 +109,16 @@ def test_a_jpeg_closed_in_mid_scan_is_truncated() -> None:
 def test_a_complete_jpeg_with_a_flat_bottom_is_not_called_truncated() -> None:
     black = bytes_of(brain())
     black[100:] = 0
-    assert read(saved(black, "jpeg"))
-    assert read(saved(np.zeros((40, 40), np.uint8), "jpeg"))
+    for options in (
+        {},
+        {"progressive": True},
+        {"restart_marker_blocks": 3},
+        {"quality": 5},
+        {"optimize": True},
+    ):
+        assert read(saved(black, "jpeg", **options))
+        assert read(saved(np.zeros((40, 40), np.uint8), "jpeg", **options))
+        assert read(saved(np.dstack([black] * 3), "jpeg", **options))
 
 
 def mutated(data: bytes, seed: int) -> bytes:
