@@ -68,3 +68,34 @@ def test_messages_arrive_in_the_order_they_were_sent_and_leave_no_file(folder: P
             queue.put(number)
         assert [queue.get(block=False).payload for _ in range(5)] == list(range(5))
     assert [path for path in folder.iterdir() if path.is_file()] == []
+
+
+def test_a_message_that_a_power_cut_left_empty_is_passed_over(folder: Path) -> None:
+    with _connection(folder) as connection:
+        _ring(connection, 0)
+        _ring(connection, 1)
+        min(folder.glob("*.msg")).write_text("")
+        assert _message(connection) == 1
+    assert [path for path in folder.iterdir() if path.is_file()] == []
+
+
+def test_a_folder_that_is_away_holds_no_message_and_works_again_when_it_is_back(tmp_path: Path) -> None:
+    folder = tmp_path / "messages"
+    (folder / "control").mkdir(parents=True)
+    with _connection(folder) as connection:
+        _ring(connection, 1)
+        folder.rename(tmp_path / "away")
+        assert _message(connection) is None
+        (tmp_path / "away").rename(folder)
+        assert _message(connection) == 1
+
+
+def _ring(connection: Connection, number: int) -> None:
+    """As Celery publishes: to the queue itself, past the exchanges."""
+    connection.Producer().publish(number, exchange="", routing_key="portal")
+
+
+def _message(connection: Connection) -> Any:
+    """What a worker would be given now."""
+    message: Any = connection.channel().basic_get("portal", no_ack=True)
+    return message and message.decode()
