@@ -75,11 +75,15 @@ def progress(request: SignedInRequest, case_id: uuid.UUID) -> HttpResponse:
 
 @require_safe
 def case_history(request: SignedInRequest, case_id: uuid.UUID) -> HttpResponse:
-    before = request.GET.get("before", "")
+    before, looks = request.GET.get("before", ""), request.GET.get("looks") != "no"
     case, events, following = history.case_history(
-        actor=page_actor(request), case_id=case_id, before=int(before) if before.isdecimal() else None
+        actor=page_actor(request),
+        case_id=case_id,
+        before=min(int(before), 2**63 - 1) if before.isdecimal() else None,
+        looks=looks,
     )
-    return render(request, "cases/history.html", {"case": case, "events": events, "following": following})
+    facts = {"case": case, "events": events, "following": following, "looks": looks}
+    return render(request, "cases/history.html", facts)
 
 
 def _start(request: SignedInRequest) -> int:

@@ -4,12 +4,14 @@ import logging
 import sys
 from http import HTTPStatus
 
-from django.core.exceptions import RequestDataTooBig, TooManyFilesSent
+from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 
 from classifier.pages.requests import wants_json
+from classifier.services.files import too_many_bytes
+from classifier.uploads import FileTooBig
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +50,10 @@ def respond(request: HttpRequest, *, status: int, code: str, detail: str, headin
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     if isinstance(exception, TooManyFilesSent):
         return respond(request, status=413, code="too_many_files", detail="Too many files were sent at once.")
-    if isinstance(exception, RequestDataTooBig):
+    if isinstance(exception, FileTooBig):
+        error = too_many_bytes()
+        return respond(request, status=error.status, code=error.code, detail=error.detail)
+    if isinstance(exception, RequestDataTooBig | TooManyFieldsSent):
         return respond(
             request, status=413, code="request_too_large", detail="More was sent than is taken at once."
         )

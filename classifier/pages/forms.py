@@ -45,7 +45,7 @@ class WorklistForm(forms.Form):
     )
     department = forms.TypedChoiceField(label="Department", coerce=int, empty_value=None, required=False)
     since = forms.DateField(label="Received from", required=False, widget=DayInput())
-    until = forms.DateField(label="to", required=False, widget=DayInput())
+    until = forms.DateField(label="Received until", required=False, widget=DayInput())
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -119,15 +119,27 @@ class ReviewForm(forms.Form):
         label="The right answer", required=False, choices=[("", "Choose…"), *Label.choices]
     )
     comment = forms.CharField(
-        label="Comment", max_length=4000, required=False, widget=forms.Textarea(attrs={"rows": 3})
+        label="Comment", max_length=4000, required=False, widget=forms.Textarea(attrs={"rows": 2})
     )
 
     def __init__(self, *args: Any, analysis: Analysis, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs, auto_id=f"review-{analysis.pk}-%s")
+        super().__init__(*args, **kwargs)
+        self.auto_id = f"review-{analysis.pk}-%s"
         if analysis.outcome not in Label.values:
             verdict = self.fields["verdict"]
             assert isinstance(verdict, forms.ChoiceField)  # noqa: S101 - declared above
             verdict.choices = [item for item in Review.Verdict.choices if item[0] != Review.Verdict.AGREE]
+
+
+class ThemeForm(forms.Form):
+    theme = forms.ChoiceField(
+        label="Colours",
+        choices=[
+            ("dark", "Dark, for a reading room"),
+            ("light", "Light"),
+            ("device", "As this device prefers"),
+        ],
+    )
 
 
 class TokenForm(forms.Form):

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from django.conf import settings
 from django.contrib.auth.middleware import LoginRequiredMiddleware
+from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, JsonResponse
 from django.shortcuts import resolve_url
 from django.utils.cache import add_never_cache_headers
@@ -53,7 +54,9 @@ class SignInMiddleware(LoginRequiredMiddleware):
             add_never_cache_headers(response)
         return response
 
-    def handle_no_permission(self, request: HttpRequest, view_func: Callable[..., Any]) -> HttpResponseBase:
+    def handle_no_permission(  # type: ignore[override]  # a refused script gets no redirect
+        self, request: HttpRequest, view_func: Callable[..., Any]
+    ) -> HttpResponseBase:
         had_session = settings.SESSION_COOKIE_NAME in request.COOKIES
         if is_htmx(request):
             return _leave_for_sign_in(had_session)
@@ -65,6 +68,27 @@ class SignInMiddleware(LoginRequiredMiddleware):
         if had_session:
             parameters["ended"] = "1"
         return HttpResponseRedirect(with_query(resolve_url(settings.LOGIN_URL), **parameters))
+
+
+class BoundedBodyMiddleware:
+    """Refuses what is too long before a byte of it is read; stands before the CSRF check, which reads."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, view_func: Callable[..., Any], view_args: Any, view_kwargs: Any
+    ) -> None:
+        if getattr(view_func, "csrf_exempt", False):
+            return  # the API, whose parsers have limits of their own
+        most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        if getattr(view_func, "takes_files", False):
+            most += settings.MAX_UPLOAD_FILES * settings.MAX_UPLOAD_BYTES
+        if int(request.META.get("CONTENT_LENGTH") or 0) > most:
+            raise RequestDataTooBig
 
 
 class UserFacingErrorMiddleware:
@@ -85,6 +109,12 @@ class UserFacingErrorMiddleware:
 def refreshes_itself(view: F) -> F:
     """Mark a view that a page asks for on its own, without anybody at the keyboard."""
     view.refreshes_itself = True  # type: ignore[attr-defined]
+    return view
+
+
+def takes_files(view: F) -> F:
+    """Mark a view whose form may bring files; every other form is small."""
+    view.takes_files = True  # type: ignore[attr-defined]
     return view
 
 

@@ -6,6 +6,7 @@ from django.views.decorators.http import require_safe
 
 from classifier.errors import NotFound
 from classifier.models import ModelVersion
+from classifier.pages.cards import card_page
 from classifier.pages.requests import SignedInRequest
 
 
@@ -14,4 +15,6 @@ def model_card(request: SignedInRequest, version: str) -> HttpResponse:
     model_version = ModelVersion.objects.filter(version=version).first()
     if model_version is None:
         raise NotFound("model version")
-    return render(request, "models/card.html", {"model_version": model_version, "card": model_version.card})
+    return render(
+        request, "models/card.html", {"model_version": model_version, "card": card_page(model_version.card)}
+    )

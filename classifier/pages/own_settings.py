@@ -1,5 +1,7 @@
 """A user's own page: who they are here, and the tokens of their programs."""
 
+from datetime import timedelta
+
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -8,7 +10,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from classifier.errors import UserFacingError
 from classifier.models import ApiToken, Role
-from classifier.pages.forms import TokenForm
+from classifier.pages.forms import ThemeForm, TokenForm
 from classifier.pages.requests import SignedInRequest, page_actor
 from classifier.services import tokens
 
@@ -27,12 +29,29 @@ def own_settings(request: SignedInRequest) -> HttpResponse:
             form.add_error(None, error.detail)
     facts = {
         "form": form,
+        "theme_form": ThemeForm(initial={"theme": request.COOKIES.get("theme", "dark")}),
         "secret": secret,
         "tokens": request.user.api_tokens.order_by("-created_at"),
         "roles": [role.label for role in Role if role in request.user.group_names],
         "departments": [group.name for group in request.user.departments],
     }
     return render(request, "accounts/settings.html", facts, status=400 if form.is_bound else 200)
+
+
+@require_POST
+def choose_theme(request: SignedInRequest) -> HttpResponse:
+    form = ThemeForm(request.POST)
+    response = redirect("own_settings")
+    if form.is_valid():
+        response.set_cookie(
+            "theme",
+            form.cleaned_data["theme"],
+            max_age=timedelta(days=365),
+            samesite="Lax",
+            httponly=True,
+            secure=request.is_secure(),
+        )
+    return response
 
 
 @require_POST

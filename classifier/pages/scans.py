@@ -1,7 +1,7 @@
 """Scans: uploading them, looking at one, its picture, its file, analysing it anew."""
 
 import uuid
-from typing import Any
+from typing import Any, TypeVar
 
 from django.conf import settings
 from django.http import FileResponse, HttpResponse, HttpResponseBase, JsonResponse
@@ -11,10 +11,12 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from classifier.errors import NotAllowed
 from classifier.models import Case
+from classifier.pages.middleware import takes_files
 from classifier.pages.requests import SignedInRequest, page_actor, wants_json
 from classifier.services import analyses, cases, results, scans
 from classifier.services.uploads import FileResult, upload_each
 
+Response = TypeVar("Response", bound=HttpResponseBase)
 SIDES = (256, 512, 1024)
 # What a stranger made must not act in our name, even when it is opened on its own.
 INERT = {
@@ -24,6 +26,7 @@ INERT = {
 }
 
 
+@takes_files
 @require_http_methods(["GET", "HEAD", "POST"])
 def upload(request: SignedInRequest, case_id: uuid.UUID) -> HttpResponse:
     """A page for a person; for the script that sends one file at a time, the answer as JSON."""
@@ -112,7 +115,7 @@ def analyse(request: SignedInRequest, scan_id: uuid.UUID) -> HttpResponse:
     return redirect(f"{reverse('case', args=[scan.case_id])}#scan-{scan.pk}")
 
 
-def _inert(response: HttpResponseBase) -> Any:
+def _inert(response: Response) -> Response:
     for name, value in INERT.items():
         response[name] = value
     return response

@@ -9,6 +9,7 @@ urlpatterns = [
     path("sign-out/", accounts.sign_out, name="sign_out"),
     path("settings/", own_settings.own_settings, name="own_settings"),
     path("settings/password/", accounts.change_password, name="change_password"),
+    path("settings/theme/", own_settings.choose_theme, name="choose_theme"),
     path("settings/tokens/<int:token_id>/revoke/", own_settings.revoke_token, name="revoke_token"),
     path("cases/new/", cases.new_case, name="new_case"),
     path("cases/<uuid:case_id>/", cases.case_page, name="case"),

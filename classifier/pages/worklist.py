@@ -55,6 +55,6 @@ def _only(query: QueryDict, *names: str) -> str:
     """The part of the address with these names, for links that keep them."""
     kept = QueryDict(mutable=True)
     for name in names:
-        if query.get(name):
-            kept[name] = query[name]
+        if value := query.get(name, ""):
+            kept[name] = value
     return kept.urlencode()

@@ -48,7 +48,7 @@ def _database() -> Check:
 
 def _broker() -> Check:
     if settings.BROKER_URL.startswith("filesystem"):
-        folder = settings.CELERY_BROKER_TRANSPORT_OPTIONS["data_folder_out"]
+        folder = str(settings.CELERY_BROKER_TRANSPORT_OPTIONS["data_folder_out"])
         writable = os.access(folder, os.W_OK | os.X_OK)
         return Check(
             ok=writable,

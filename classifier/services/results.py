@@ -34,7 +34,7 @@ class Result:
 
 
 def case_results(*, case: Case, start: int = 0) -> tuple[list[Result], bool]:
-    """A page of the case's scans in the order they came, and whether more follow."""
+    """A page of the case's scans by file name, and whether more follow."""
     scans = list(_with_everything(Scan.objects.filter(case=case))[start : start + PAGE + 1])
     return [_result(scan) for scan in scans[:PAGE]], len(scans) > PAGE
 
@@ -70,7 +70,8 @@ def _with_everything(scans: QuerySet[Scan]) -> QuerySet[Scan]:
     return (
         scans.select_related("case", "uploaded_by")
         .prefetch_related("files", Prefetch("analyses", analyses))
-        .order_by("created_at", "id")
+        .filter(files__position=0)
+        .order_by("files__original_name", "created_at", "id")
     )
 
 

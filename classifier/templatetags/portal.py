@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from django import template
 from django.utils import timezone
 
-from classifier.models import Analysis, AuditEvent
+from classifier.models import Analysis, AuditEvent, Review
 from classifier.models.analysis import Label, Outcome
 from classifier.pages import wording
 from classifier.pages.forms import ReviewForm
@@ -19,10 +19,10 @@ def percent(share: float | None) -> str:
     if share is None:
         return "unknown"
     if 0 < share < 0.01:
-        return "< 1 %"
+        return "<1%"
     if 0.99 < share < 1:
-        return "> 99 %"
-    return f"{share * 100:.0f} %"
+        return ">99%"
+    return f"{share * 100:.0f}%"
 
 
 @register.filter
@@ -48,7 +48,9 @@ def bars(analysis: Analysis) -> list[dict[str, object]]:
 @register.filter
 def tone(analysis: Analysis | None) -> str:
     """Which colour goes with the words; never the only sign of what is meant."""
-    if analysis is None or not analysis.is_finished:
+    if analysis is None:
+        return "empty"
+    if not analysis.is_finished:
         return "waiting"
     if analysis.suspects_tumour:
         return "suspected"
@@ -66,9 +68,8 @@ def in_words(analysis: Analysis | None) -> str:
 
 
 @register.filter
-def one_more(index: int) -> int:
-    """Slices are counted from 0 by machines and from 1 by people."""
-    return index + 1
+def verdict_words(review: Review) -> str:
+    return review.get_label_display() or review.get_verdict_display()
 
 
 @register.filter
@@ -82,23 +83,6 @@ def event_words(event: AuditEvent) -> str:
 
 
 @register.filter
-def node_kind(node: object) -> str:
-    """How a part of a model card is laid out."""
-    if isinstance(node, dict):
-        return "mapping"
-    return "list" if isinstance(node, list | tuple) else "scalar"
-
-
-@register.filter
 def field_words(name: str) -> str:
     words = str(name).replace("_", " ")
     return words[:1].upper() + words[1:]
-
-
-@register.filter
-def scalar_words(value: object) -> str:
-    if value is None:
-        return "not given"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)

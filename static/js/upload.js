@@ -126,7 +126,7 @@ function say(item, words) {
 function link(url) {
   const element = document.createElement("a");
   element.href = url;
-  element.textContent = "Look";
+  element.textContent = "Open";
   return element;
 }
 

@@ -1,0 +1,112 @@
+"""A model card laid out for a clinician. Every part may be missing: bundles differ."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from classifier.models.analysis import Label
+from classifier.templatetags.portal import field_words, percent
+
+CLASS_FIGURES = ("precision", "recall", "f1")
+
+
+@dataclass(frozen=True)
+class TestSet:
+    """Figures in words, as (name, text), and by class, as (class, precision, recall, F1)."""
+
+    name: str
+    figures: list[tuple[str, str]]
+    classes: list[tuple[str, ...]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class CardPage:
+    intended_use: str
+    not_for: list[str]
+    limits: list[str]
+    data: list[str]
+    facts: list[tuple[str, str]]
+    tests: list[TestSet]
+    source_columns: list[str]
+    sources: list[tuple[str, ...]]
+    whole: str
+
+
+def card_page(card: Mapping[str, Any]) -> CardPage:
+    metrics = _mapping(card.get("metrics"))
+    sources = _mapping(metrics.get("sources"))
+    columns = list(dict.fromkeys(name for row in sources.values() for name in _mapping(row)))
+    return CardPage(
+        intended_use=str(card.get("intended_use", "")),
+        not_for=_sentences(card.get("not_for")),
+        limits=_sentences(card.get("limits")),
+        data=_sentences(card.get("data")),
+        facts=[(field_words(name), _text(card[name])) for name in _facts(card)],
+        tests=[_test(name, _mapping(node)) for name, node in metrics.items() if name != "sources"],
+        source_columns=[field_words(name) for name in columns],
+        sources=[
+            (name, *(_figure(column, _mapping(row).get(column)) for column in columns))
+            for name, row in sources.items()
+        ],
+        whole=json.dumps(card, indent=2, ensure_ascii=False),
+    )
+
+
+def _facts(card: Mapping[str, Any]) -> Iterator[str]:
+    """What is one number or word, in the card's own order."""
+    shown = {"version", "notice", "intended_use"}
+    return (
+        name for name, value in card.items() if isinstance(value, str | int | float) and name not in shown
+    )
+
+
+def _test(name: str, node: Mapping[str, Any]) -> TestSet:
+    return TestSet(
+        name=field_words(name),
+        figures=[(field_words(key), _figure(key, value)) for key, value in node.items() if key != "classes"],
+        classes=[
+            (_label(label), *(_figure(name, _mapping(row).get(name)) for name in CLASS_FIGURES))
+            for label, row in _mapping(node.get("classes")).items()
+        ],
+    )
+
+
+def _figure(name: str, value: Any) -> str:
+    """A share with its interval, a share, or a count."""
+    if isinstance(value, Mapping) and "value" in value:
+        low, high = value.get("interval") or (None, None)
+        interval = f" ({percent(low)} to {percent(high)})" if low is not None else ""
+        return f"{percent(value['value'])}{interval}"
+    return percent(value) if isinstance(value, float) and 0 <= value <= 1 else _text(value)
+
+
+def _sentences(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    return [_text(item) for item in value or []]
+
+
+def _text(value: Any) -> str:
+    match value:
+        case None:
+            return "not given"
+        case Mapping():
+            return ", ".join(_text(item) for item in value.values())
+        case list():
+            return ", ".join(_text(item) for item in value)
+        case bool():
+            return "yes" if value else "no"
+        case float():
+            return f"{value:.4g}"
+        case int():
+            return f"{value:,}"
+    return str(value)
+
+
+def _label(name: str) -> str:
+    return str(Label(name).label) if name in Label.values else name
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
