@@ -14,11 +14,18 @@ from classifier.errors import UserFacingError
 from classifier.models import Analysis, Case, Patient, Review
 from classifier.models.analysis import Label, Outcome
 
+SENTENCES = {
+    "unknown_field": "This field is not known here.",
+    "unknown_parameter": "This parameter is not known here.",
+    "repeated_parameter": "This parameter may come once only.",
+    "blank_parameter": "This parameter needs a value.",
+}
+
 
 def body_of(request: Request, form: type[serializers.Serializer[Any]]) -> dict[str, Any]:
     """The checked fields of a form or JSON body; a misspelt `case` must not open another one."""
     fields = form(data=request.data)
-    _refuse_unknown(set(request.data) - set(request.FILES) - set(fields.fields), "unknown_field")
+    _refuse(set(request.data) - set(request.FILES) - set(fields.fields), "unknown_field")
     fields.is_valid(raise_exception=True)
     return dict(fields.validated_data)
 
@@ -26,9 +33,10 @@ def body_of(request: Request, form: type[serializers.Serializer[Any]]) -> dict[s
 def query_of(request: Request, form: type[serializers.Serializer[Any]]) -> dict[str, Any]:
     """The checked parameters; an ignored filter would show too much unnoticed."""
     fields = form(data=request.query_params)
-    repeated = {name for name, values in request.query_params.lists() if len(values) > 1}
-    _refuse_unknown(set(request.query_params) - set(fields.fields) - {"format"}, "unknown_parameter")
-    _refuse_unknown(repeated, "repeated_parameter")
+    given = dict(request.query_params.lists())
+    _refuse(set(given) - set(fields.fields) - {"format"}, "unknown_parameter")
+    _refuse({name for name, values in given.items() if len(values) > 1}, "repeated_parameter")
+    _refuse({name for name, values in given.items() if "" in values}, "blank_parameter")
     fields.is_valid(raise_exception=True)
     return dict(fields.validated_data)
 
@@ -41,9 +49,9 @@ def files_of(request: Request, fields: dict[str, Any]) -> list[UploadedFile[byte
     return files
 
 
-def _refuse_unknown(names: set[str], code: str) -> None:
+def _refuse(names: set[str], code: str) -> None:
     if names:
-        sentence = ErrorDetail("This is not known here, or came twice.", code=code)
+        sentence = ErrorDetail(SENTENCES[code], code=code)
         raise ValidationError({name[:100]: [sentence] for name in sorted(names)[:10]})
 
 
@@ -64,6 +72,12 @@ class UploadForm(PredictForm):
     patient = serializers.CharField(required=False, allow_blank=True, max_length=64, help_text="reference")
     question = serializers.CharField(required=False, allow_blank=True, max_length=500)
     study_date = serializers.DateField(required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """A blank case is a slip of the sender; it must not open another one."""
+        if "case" in self.initial_data and "case" not in attrs:
+            raise ValidationError({"case": [ErrorDetail("Name the case, or leave it out.", code="blank")]})
+        return attrs
 
 
 class CaseForm(DepartmentForm):

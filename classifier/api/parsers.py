@@ -28,6 +28,8 @@ class BoundedJSONParser(JSONParser):
         _check_length(parser_context, settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
         try:
             parsed = super().parse(stream, media_type, parser_context)
+        except ParseError as error:
+            raise ParseError(f"{error.detail}.") from error
         except RecursionError as error:
             raise ParseError("The JSON is nested too deeply.") from error
         if not isinstance(parsed, dict):

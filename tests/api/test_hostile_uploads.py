@@ -142,6 +142,7 @@ def test_an_upload_without_a_proper_patient_opens_no_case(api: APIClient, patien
         ("department", "a\0"),
         ("case", "not-a-uuid"),
         ("case", "\0"),
+        ("case", ""),
     ],
 )
 def test_a_field_of_the_wrong_form_is_named_in_the_problem(api: APIClient, field: str, value: str) -> None:
