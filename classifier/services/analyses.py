@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from classifier import inference
 from classifier.audit import Action, Actor, record
-from classifier.errors import Conflict, NotAllowed, UserFacingError
+from classifier.errors import Conflict, NotAllowed, NotFound, UserFacingError
 from classifier.models import Analysis, Scan
 from classifier.services import ringing
 from classifier.services.triage import refresh_triage
@@ -39,7 +39,10 @@ def queue_analysis(*, actor: Actor, scan: Scan) -> Analysis:
 
 def request_analysis(*, actor: Actor, scan: Scan) -> Analysis:
     """Analyse ``scan`` anew with the active model; the earlier result stays."""
-    if not actor.require_user().may_upload:
+    user = actor.require_user()
+    if not Scan.objects.visible_to(user).filter(pk=scan.pk).exists():
+        raise NotFound("scan")
+    if not user.may_upload:
         raise NotAllowed("Only clinicians request analyses.")
     try:
         with transaction.atomic():

@@ -1,0 +1,166 @@
+"""The life of an analysis, step by step; `tests/processes` proves it with real workers."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from celery.exceptions import SoftTimeLimitExceeded
+from django.db import IntegrityError, OperationalError, transaction
+from django.utils import timezone
+
+from classifier.audit import Actor
+from classifier.errors import Conflict, NotAllowed, NotFound, UserFacingError
+from classifier.models import Analysis, AuditEvent, Scan
+from classifier.services.analyses import recover_analyses, request_analysis, run_analysis
+from tests.worker import PROBABILITIES, Worker, prediction
+
+Status = Analysis.Status
+
+
+def actions() -> list[str]:
+    names = AuditEvent.objects.filter(object_type="analysis").order_by("pk")
+    return list(names.values_list("action", flat=True))
+
+
+def lose(analysis: Analysis, attempts: int = 1) -> None:
+    """The worker that claimed it is gone and its lease is over."""
+    past = timezone.now() - timedelta(hours=1)
+    Analysis.objects.filter(pk=analysis.pk).update(
+        status=Status.RUNNING, attempts=attempts, started_at=past, lease_until=past
+    )
+
+
+def test_a_finished_analysis_holds_all_that_the_model_said(scan: Scan, worker: Worker) -> None:
+    analysis = worker.finish(scan, prediction("uncertain", reason="close_call", reason_text="Too close."))
+    assert (analysis.status, analysis.outcome, analysis.label) == ("succeeded", "uncertain", "glioma")
+    assert (analysis.probabilities, analysis.tumour_probability) == (PROBABILITIES, 0.97)
+    assert (analysis.reason, analysis.reason_text) == ("close_call", "Too close.")
+    assert (analysis.attempts, analysis.model_version) == (1, worker.model)
+    assert analysis.lease_until is None and analysis.finished_at >= analysis.started_at
+    assert actions() == ["analysis_requested", "analysis_finished"]
+
+
+def test_a_message_delivered_twice_changes_nothing(scan: Scan, worker: Worker) -> None:
+    first = worker.finish(scan)
+    run_analysis(analysis_id=first.pk)
+    again = Analysis.objects.get(pk=first.pk)
+    assert (again.attempts, again.finished_at) == (1, first.finished_at)
+    assert actions() == ["analysis_requested", "analysis_finished"]
+
+
+def test_a_message_about_nothing_is_ignored(worker: Worker) -> None:
+    run_analysis(analysis_id="00000000-0000-0000-0000-000000000000")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (UserFacingError("file_altered", "A stored image differs."), "file_altered"),
+        (SoftTimeLimitExceeded(), "time_limit"),
+    ],
+)
+def test_what_is_known_to_fail_fails_at_once_with_its_code(
+    error: Exception, code: str, scan: Scan, worker: Worker
+) -> None:
+    analysis = worker.finish(scan, error)
+    assert (analysis.status, analysis.error_code, analysis.attempts) == ("failed", code, 1)
+    assert actions() == ["analysis_requested", "analysis_failed"]
+
+
+def test_what_breaks_for_no_known_reason_is_tried_again_and_then_fails_without_details(
+    scan: Scan, worker: Worker
+) -> None:
+    seen = [worker.finish(scan, ValueError("secret path /srv/x")).status for _ in range(3)]
+    analysis = Analysis.objects.get()
+    assert seen == ["queued", "queued", "failed"]
+    assert analysis.error_code == "internal_error"
+    assert "/srv" not in analysis.error_detail
+
+
+def test_a_database_that_goes_away_during_the_work_leaves_the_claim_to_the_sweeper(
+    scan: Scan, worker: Worker
+) -> None:
+    with pytest.raises(OperationalError):
+        worker.finish(scan, OperationalError("gone"))
+    assert Analysis.objects.get().status == "running"
+
+
+def test_a_lost_analysis_is_queued_again_and_its_workers_late_answer_is_not_written(
+    scan: Scan, worker: Worker, monkeypatch: pytest.MonkeyPatch, rung: list[str]
+) -> None:
+    analysis = Analysis.objects.get()
+
+    def analyse_too_long(*_: Any, **__: Any) -> dict[str, Any]:
+        lose(analysis)
+        recover_analyses()
+        return prediction("notumor")
+
+    monkeypatch.setattr("classifier.inference.analyse", analyse_too_long)
+    run_analysis(analysis_id=analysis.pk)
+    analysis.refresh_from_db()
+    assert (analysis.status, analysis.outcome) == ("queued", "")
+    assert worker.finish(scan, prediction("glioma")).outcome == "glioma"
+    assert actions() == ["analysis_requested", "analysis_recovered", "analysis_finished"]
+
+
+def test_an_analysis_lost_three_times_fails(scan: Scan, worker: Worker) -> None:
+    lose(Analysis.objects.get(), attempts=3)
+    assert recover_analyses() == 1
+    analysis = Analysis.objects.get()
+    assert (analysis.status, analysis.error_code) == ("failed", "worker_lost")
+    assert recover_analyses() == 0
+
+
+def test_a_worker_that_is_still_at_work_is_left_alone(scan: Scan) -> None:
+    now = timezone.now()
+    Analysis.objects.update(
+        status=Status.RUNNING, attempts=1, started_at=now, lease_until=now + timedelta(minutes=1)
+    )
+    assert recover_analyses() == 0
+    assert Analysis.objects.get().status == "running"
+
+
+def test_an_analysis_nobody_heard_of_is_rung_again_once(scan: Scan, rung: list[str]) -> None:
+    Analysis.objects.update(rung_at=timezone.now() - timedelta(hours=1))
+    rung.clear()
+    assert (recover_analyses(), recover_analyses()) == (1, 0)
+    assert rung == [str(Analysis.objects.get().pk)]
+
+
+def test_another_analysis_of_a_scan_is_asked_for_only_when_none_is_under_way(
+    scan: Scan, as_alice: Actor, worker: Worker
+) -> None:
+    with pytest.raises(Conflict) as refused:
+        request_analysis(actor=as_alice, scan=scan)
+    assert refused.value.code == "analysis_under_way"
+    first = worker.finish(scan)
+    second = request_analysis(actor=as_alice, scan=scan)
+    assert second != first and Analysis.objects.get(pk=first.pk).outcome == "glioma"
+
+
+@pytest.mark.parametrize(("who", "error"), [("as_bob", NotFound), ("as_rita", NotAllowed)])
+def test_only_clinicians_of_the_department_ask_for_an_analysis(
+    who: str, error: type[Exception], scan: Scan, worker: Worker, request: pytest.FixtureRequest
+) -> None:
+    worker.finish(scan)
+    with pytest.raises(error):
+        request_analysis(actor=request.getfixturevalue(who), scan=scan)
+    assert Analysis.objects.count() == 1
+
+
+ILLEGAL = [
+    {"status": "succeeded"},
+    {"status": "succeeded", "outcome": "glioma", "finished_at": timezone.now()},
+    {"status": "failed", "finished_at": timezone.now()},
+    {"status": "running"},
+    {"outcome": "glioma"},
+    {"finished_at": timezone.now()},
+]
+
+
+@pytest.mark.parametrize("changes", ILLEGAL, ids="-".join)
+def test_the_database_refuses_an_analysis_that_contradicts_itself(
+    changes: dict[str, Any], scan: Scan
+) -> None:
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Analysis.objects.update(**changes)
