@@ -21,12 +21,9 @@ class PortalCommand(ABC, BaseCommand):
             self.act(Actor.command(), options)
         except UserFacingError as error:
             raise CommandError(error.detail) from error
-        except ProgrammingError as error:
-            raise CommandError("The database is not migrated; run manage.py migrate.") from error
-        except OperationalError as error:
-            raise CommandError(
-                f"The database does not answer: {str(error).strip().splitlines()[0]}"
-            ) from error
+        except (OperationalError, ProgrammingError) as error:
+            # Away, refusing the password, or not migrated: its first line says which.
+            raise CommandError(f"The database cannot be used: {str(error).splitlines()[0]}") from error
 
     @abstractmethod
     def act(self, actor: Actor, options: dict[str, Any]) -> None:
