@@ -68,7 +68,10 @@ def bundled_versions() -> Sequence[Path]:
 
 
 def default_bundle() -> Path:
-    return ml.bundle.default(settings.BUNDLES_DIR)
+    try:
+        return ml.bundle.default(settings.BUNDLES_DIR)
+    except BundleError as error:
+        raise UserFacingError(error.code, error.detail) from error
 
 
 def bundle_directory(version: str) -> Path:
