@@ -3,6 +3,7 @@
 import secrets
 from typing import Any, NoReturn
 
+from botocore.config import Config
 from django.conf import settings
 from django.core.files.storage import FileSystemStorage
 from storages.backends.s3 import S3Storage
@@ -29,4 +30,7 @@ class ObjectScanStorage(PrivateStorageMixin, S3Storage):  # type: ignore[misc]
 
     default_acl = None
     file_overwrite = False
-    querystring_auth = True
+    # An object store that is away must cost a request seconds, not the minutes of botocore's defaults.
+    client_config = Config(
+        connect_timeout=5, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 2}
+    )

@@ -1,8 +1,10 @@
 """Scans: taking them in, and the one way to their bytes."""
 
 import hashlib
+import logging
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from django.core.files.base import File
@@ -14,8 +16,10 @@ from classifier.audit import Action, Actor, record
 from classifier.errors import NotAllowed, NotFound, UserFacingError
 from classifier.models import Case, Scan, ScanFile
 from classifier.services.analyses import queue_analysis
-from classifier.services.files import CheckedFile, Shelf, check_files, stored
+from classifier.services.files import STORAGE_ERRORS, CheckedFile, Shelf, check_files, stored
 from classifier.services.triage import refresh_triage
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,8 @@ def record_scan_view(*, actor: Actor, scan: Scan) -> None:
 def download_file(*, actor: Actor, scan_id: uuid.UUID | str, position: int = 0) -> tuple[ScanFile, File]:  # type: ignore[type-arg]
     """The stored file as it was uploaded, with the look at it recorded."""
     file = _file(find_scan(actor=actor, scan_id=scan_id), position)
-    handle = default_storage.open(file.name)
+    with _storage_may_be_away():
+        handle = _open(file)
     record(Action.FILE_DOWNLOADED, actor=actor, about=file)
     return file, handle
 
@@ -106,7 +111,7 @@ def view_picture(
 ) -> bytes:
     """A slice of the scan as PNG for a browser, with the look at it recorded."""
     file = _file(find_scan(actor=actor, scan_id=scan_id), 0)
-    with default_storage.open(file.name) as handle:
+    with _storage_may_be_away(), _open(file) as handle:
         png = inference.picture(handle, index=index, max_side=max_side)
     record(Action.IMAGE_VIEWED, actor=actor, about=file, index=index)
     return png
@@ -116,12 +121,34 @@ def scan_bytes(scan: Scan) -> list[bytes]:
     """All files of a scan in order, each compared with the digest taken at upload."""
     contents = []
     for file in scan.files.all():
-        with default_storage.open(file.name) as handle:
+        with _open(file) as handle:
             data = handle.read()
         if hashlib.sha256(data).hexdigest() != file.sha256:
             raise UserFacingError("file_altered", "A stored image differs from what was uploaded.")
         contents.append(data)
     return contents
+
+
+@contextmanager
+def _storage_may_be_away() -> Iterator[None]:
+    """For a person at a door, who can try again; a worker's attempts are counted instead."""
+    try:
+        yield
+    except STORAGE_ERRORS as error:
+        logger.exception("The storage does not answer")
+        raise UserFacingError(
+            "storage_unavailable", "The image cannot be read for the moment; try again later.", status=503
+        ) from error
+
+
+def _open(file: ScanFile) -> File:  # type: ignore[type-arg]
+    try:
+        return default_storage.open(file.name)
+    except FileNotFoundError as error:
+        logger.error("A stored file of scan %s is missing", file.scan_id)
+        raise UserFacingError(
+            "file_lost", "A stored image is missing; tell whoever runs the portal.", status=500
+        ) from error
 
 
 def _known(case: Case, files: Sequence[CheckedFile]) -> dict[str, Scan]:
