@@ -34,6 +34,6 @@ ENV PATH=/opt/venv/bin:$PATH \
     PORTAL_STATIC_ROOT=/app/staticfiles
 USER 10001:10001
 EXPOSE 8000
-HEALTHCHECK --interval=30s --timeout=10s --start-period=60s --retries=3 \
+HEALTHCHECK --interval=30s --timeout=20s --start-period=60s --retries=3 \
     CMD ["python", "manage.py", "healthy", "web"]
 CMD ["gunicorn", "--config=mri_portal/gunicorn_conf.py", "mri_portal.wsgi"]

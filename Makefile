@@ -17,7 +17,7 @@ run: $(VENV)/.installed
 	@exec $(BIN)/python manage.py portal
 
 test: lint types
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

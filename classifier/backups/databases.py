@@ -37,12 +37,17 @@ def _sqlite_path() -> Path:
 
 
 def _copy_sqlite(source: Path, target: Path) -> None:
+    """SQLite's own backup call: one transaction on ``target``, after ``source`` was found sound."""
     with (
         contextlib.closing(sqlite3.connect(source, timeout=20)) as reader,
         contextlib.closing(sqlite3.connect(target, timeout=20)) as writer,
     ):
-        reader.backup(writer)
-        [verdict] = writer.execute("PRAGMA quick_check(1)").fetchone()
+        try:
+            [verdict] = reader.execute("PRAGMA quick_check(1)").fetchone()
+            if verdict == "ok":
+                reader.backup(writer)
+        except sqlite3.DatabaseError as error:
+            verdict = str(error)
     if verdict != "ok":
         raise BackupError("database_damaged", f"SQLite finds the database damaged: {verdict}.")
 

@@ -27,6 +27,8 @@ class Command(BaseCommand):
                 self._supervise()
         except supervisor.Refusal as error:
             raise CommandError(str(error)) from error
+        except KeyboardInterrupt as error:
+            raise CommandError("Stopped before it had started.", returncode=130) from error
 
     def _prepare(self) -> None:
         static_files.collect_changed()

@@ -1,0 +1,293 @@
+"""Backup and restore with the real tools, on SQLite and PostgreSQL: all of it or nothing."""
+
+import io
+import json
+import re
+import shutil
+import sqlite3
+import tarfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+from django.db import connection
+
+from classifier.backups import archive
+from classifier.backups.archive import BackupError
+from classifier.services.backups import restore_backup
+from tests import backends
+from tests.ops.running import clean_environment, fresh_database, manage
+
+pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("backups")]
+
+FILL = """
+from classifier.audit import Actor
+from classifier.models import Scan, User
+from classifier.services.cases import open_case
+from classifier.services.scans import upload_scans
+from django.core.files.uploadedfile import SimpleUploadedFile
+from tests.ml.pictures import brain_png
+actor = Actor(user=User.objects.get(username="clinician"), via="page")
+case = open_case(actor=actor, patient_reference="MRN-{seed}")
+upload_scans(actor=actor, case=case, files=[SimpleUploadedFile("a.png", brain_png(seed={seed}))])
+"""
+
+
+class Portal:
+    """A portal that is never started: a database and a folder of scans."""
+
+    def __init__(self, folder: Path, database: str) -> None:
+        self.folder, self.database = folder, database
+        folder.mkdir(exist_ok=True)
+        self.environment = clean_environment(
+            PORTAL_DATA_DIR=str(folder),
+            DATABASE_URL=database,
+            PORTAL_CLINICIAN_PASSWORD="clinician of the test",
+            PORTAL_ADMIN_PASSWORD="administrator of the test",
+            PORTAL_LOG_LEVEL="error",
+        )
+
+    def manage(self, *arguments: str) -> str:
+        finished = manage(*arguments, environment=self.environment)
+        assert finished.returncode == 0, finished.stderr
+        return finished.stdout
+
+    def refuses(self, *arguments: str) -> str:
+        finished = manage(*arguments, environment=self.environment)
+        assert finished.returncode == 1
+        assert "Traceback" not in finished.stderr
+        return finished.stderr
+
+    def fill(self, seed: int) -> None:
+        self.manage("shell", "--no-imports", "--command", FILL.format(seed=seed))
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        with closing(self._connect()) as connection:
+            cursor = connection.cursor()
+            cursor.execute(query)
+            return list(cursor.fetchall())
+
+    @property
+    def patients(self) -> list[str]:
+        query = "SELECT reference FROM classifier_patient ORDER BY reference"
+        return [reference for (reference,) in self.rows(query)]
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        scans = self.folder / "scans"
+        found = (path for path in scans.rglob("*") if path.is_file())
+        return {path.relative_to(scans).as_posix(): path.read_bytes() for path in found}
+
+    def _connect(self) -> Any:
+        if self.database.startswith("sqlite"):
+            return sqlite3.connect(self.database.removeprefix("sqlite:///"))
+        return psycopg2.connect(self.database)
+
+
+class Portals:
+    """Makes portals on one kind of database: empty ones, and copies, which take no migrations."""
+
+    def __init__(self, kind: str, tmp_path_factory: pytest.TempPathFactory, stack: ExitStack) -> None:
+        self.kind, self._paths, self._stack = kind, tmp_path_factory, stack
+
+    def empty(self) -> Portal:
+        folder = self._paths.mktemp(self.kind)
+        if self.kind == "sqlite":
+            return Portal(folder, f"sqlite:///{folder / 'portal.sqlite3'}")
+        return Portal(folder, self._stack.enter_context(fresh_database(backends.CHOSEN["DATABASE_URL"])))
+
+    def copy(self, original: Portal) -> Portal:
+        folder = self._paths.mktemp(self.kind)
+        shutil.copytree(original.folder, folder, dirs_exist_ok=True)
+        if self.kind == "sqlite":
+            return Portal(folder, f"sqlite:///{folder / 'portal.sqlite3'}")
+        database = fresh_database(original.database, template=original.database.rpartition("/")[2])
+        return Portal(folder, self._stack.enter_context(database))
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def portals(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portals]:
+    if request.param == "postgresql" and not backends.CHOSEN["DATABASE_URL"].startswith("postgres"):
+        pytest.skip("no PostgreSQL answers")
+    with ExitStack() as stack:
+        yield Portals(request.param, tmp_path_factory, stack)
+
+
+@pytest.fixture(scope="module")
+def source(portals: Portals) -> Portal:
+    """One patient, one scan."""
+    portal = portals.empty()
+    portal.manage("bootstrap")
+    portal.fill(seed=1)
+    return portal
+
+
+@pytest.fixture(scope="module")
+def backup(source: Portal, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("archive") / "portal.tar"
+    source.manage("backup", str(path))
+    return path
+
+
+@pytest.fixture(scope="module")
+def later(portals: Portals, source: Portal, backup: Path) -> Portal:
+    """The source after another patient's scan, which no backup holds."""
+    portal = portals.copy(source)
+    portal.fill(seed=2)
+    return portal
+
+
+def test_a_backup_is_private_whole_and_described_by_its_manifest(source: Portal, backup: Path) -> None:
+    assert backup.stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in backup.parent.iterdir()] == [backup.name]
+    with archive.open_verified(backup) as opened:
+        assert sorted(opened.file_names) == sorted(source.files)
+        assert opened.manifest["damaged"] == []
+        assert ["classifier", "0001_initial"] in opened.manifest["migrations"]
+        assert opened.manifest["model"]["version"]
+
+
+def test_writing_a_backup_is_in_the_audit_trail(source: Portal, backup: Path) -> None:
+    assert source.rows("SELECT count(*) FROM classifier_auditevent WHERE action = 'exported'") == [(1,)]
+
+
+def test_a_restored_portal_is_the_one_that_was_backed_up(
+    portals: Portals, source: Portal, backup: Path
+) -> None:
+    restored = portals.empty()
+    assert "1 files" in restored.manage("restore", str(backup))
+    everything = "SELECT action, actor_name, object_id FROM classifier_auditevent ORDER BY id"
+    assert restored.rows(everything) == source.rows(everything)
+    assert restored.patients == ["MRN-1"]
+    assert restored.files == source.files
+    restored.fill(seed=9)  # sequences, constraints and triggers came along
+
+
+def test_a_portal_that_holds_something_is_replaced_only_on_request(
+    portals: Portals, source: Portal, later: Portal, backup: Path
+) -> None:
+    other = portals.copy(later)
+    assert "--replace removes them" in other.refuses("restore", str(backup))
+    assert (other.patients, other.files) == (["MRN-1", "MRN-2"], later.files)
+    for _ in range(2):  # the second time from what a restore left
+        other.manage("restore", "--replace", str(backup))
+        assert (other.patients, other.files) == (["MRN-1"], source.files)
+
+
+def test_a_database_that_fails_half_way_leaves_rows_and_files_as_they_were(
+    portals: Portals, later: Portal, backup: Path, tmp_path: Path
+) -> None:
+    other = portals.copy(later)
+    broken = tmp_path / "broken.tar"
+    rewrite(backup, broken, database=lambda dump: dump[: len(dump) * 3 // 4])
+    other.refuses("restore", "--replace", str(broken))
+    assert (other.patients, other.files) == (["MRN-1", "MRN-2"], later.files)
+
+
+def test_a_lost_file_is_told_and_the_rest_is_saved(portals: Portals, later: Portal, tmp_path: Path) -> None:
+    other = portals.copy(later)
+    lost, kept = sorted(other.files)
+    (other.folder / "scans" / lost).unlink()
+    path = tmp_path / "portal.tar"
+    told = other.refuses("backup", str(path))
+    assert f"1 stored files are missing or altered; the first is {lost}" in told
+    with archive.open_verified(path) as opened:
+        assert opened.manifest["damaged"] == [lost]
+        assert opened.file_names == [kept]
+
+
+@pytest.mark.parametrize(
+    ("facts", "sentence"),
+    [
+        ({"migrations": [["classifier", "9999_from_the_future"]]}, "written by a newer portal"),
+        ({"database": "oracle"}, "holds a oracle database"),
+        ({}, "--replace removes them"),
+    ],
+)
+def test_what_does_not_fit_this_portal_is_refused(
+    scan: object, tmp_path: Path, facts: dict[str, Any], sentence: str
+) -> None:
+    path = tmp_path / "portal.tar"
+    with archive.create(path) as writer:
+        writer.add(archive.DATABASE, io.BytesIO(b"x"), 1)
+        writer.finish({"database": connection.vendor, "migrations": []} | facts)
+    with pytest.raises(BackupError, match=sentence):
+        restore_backup(path=path, replace=False)
+
+
+def test_a_single_altered_bit_is_found_before_anything_is_touched(tmp_path: Path) -> None:
+    path = tmp_path / "portal.tar"
+    with archive.create(path) as writer:
+        writer.add(archive.DATABASE, io.BytesIO(b"d" * 4096), 4096)
+        writer.finish({})
+    content = bytearray(path.read_bytes())
+    content[2048] ^= 1
+    path.write_bytes(content)
+    with (
+        pytest.raises(BackupError, match=r"database is not what was written\. Nothing was changed"),
+        archive.open_verified(path),
+    ):
+        raise AssertionError("an altered archive was accepted")
+
+
+def test_a_backup_never_overwrites_another(tmp_path: Path) -> None:
+    path = tmp_path / "portal.tar"
+    path.write_bytes(b"the only backup")
+    with pytest.raises(BackupError, match="exists"), archive.create(path):
+        raise AssertionError("a backup was overwritten")
+    assert path.read_bytes() == b"the only backup"
+
+
+def test_a_folder_that_cannot_be_written_is_told_in_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(BackupError, match="cannot be written"), archive.create(tmp_path / "no" / "p.tar"):
+        raise AssertionError("a folder appeared")
+
+
+def rewrite(
+    backup: Path,
+    target: Path,
+    *,
+    database: Callable[[bytes], bytes] = bytes,
+    facts: dict[str, Any] | None = None,
+) -> None:
+    """A well-formed archive with another database or other facts."""
+    with tarfile.open(backup) as tar:
+        members = {info.name: tar.extractfile(info).read() for info in tar}  # type: ignore[union-attr]
+    manifest = json.loads(members.pop(archive.MANIFEST))
+    members[archive.DATABASE] = database(members[archive.DATABASE])
+    with archive.create(target) as writer:
+        for name, content in members.items():
+            writer.add(name, io.BytesIO(content), len(content))
+        kept = {name: value for name, value in manifest.items() if name not in {"format", "members"}}
+        writer.finish(kept | (facts or {}))
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [("files/../../etc/passwd", "not a file of a portal"), ("files/a b", "not a file of a portal")],
+)
+def test_a_member_with_a_strange_name_is_refused(tmp_path: Path, name: str, sentence: str) -> None:
+    path = tmp_path / "strange.tar"
+    with archive.create(path) as writer:
+        writer.add(archive.DATABASE, io.BytesIO(b"x"), 1)
+        writer.add(name, io.BytesIO(b"x"), 1)
+        writer.finish({})
+    with pytest.raises(BackupError, match=sentence), archive.open_verified(path):
+        raise AssertionError("a strange member was accepted")
+
+
+@pytest.mark.parametrize("content", [b"", b"not a tar file", b"\0" * 10240])
+def test_what_is_no_backup_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "nothing.tar"
+    path.write_bytes(content)
+    with pytest.raises(BackupError, match=re.escape("Nothing was changed.")), archive.open_verified(path):
+        raise AssertionError("an empty archive was accepted")
+
+
+def test_a_backup_that_breaks_off_leaves_no_file(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), archive.create(tmp_path / "portal.tar"):
+        raise ZeroDivisionError
+    assert list(tmp_path.iterdir()) == []
