@@ -176,7 +176,7 @@ def test_a_storage_that_is_away_for_a_moment_costs_a_look_but_not_the_analysis(
     def refuse(*_: Any) -> None:
         raise EndpointConnectionError(endpoint_url="https://objects")
 
-    monkeypatch.setattr(default_storage, "open", refuse)
+    monkeypatch.setattr("django.core.files.storage.Storage.open", refuse)
     events = AuditEvent.objects.count()
     for look in (view_picture, download_file):
         with pytest.raises(UserFacingError) as refused:
