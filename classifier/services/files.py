@@ -109,7 +109,7 @@ def safe_name(name: str) -> str:
     """What may be shown of a name a stranger chose: no folders, no control letters, at most 255 letters."""
     name = PurePosixPath(PureWindowsPath(name.replace("\0", "")).name).name
     printable = "".join(letter for letter in name if unicodedata.category(letter)[0] != "C")
-    return printable[-255:]
+    return "" if printable == ".." else printable[-255:]
 
 
 def too_many_bytes() -> UserFacingError:
@@ -121,9 +121,10 @@ def _check_one_of(files: Sequence[File], index: int) -> CheckedFile:  # type: ig
     try:
         return _check(files[index])
     except UserFacingError as error:
-        if len(files) > 1:
-            error.detail = f"File {index + 1} of {len(files)}: {error.detail}"
-        raise
+        if len(files) == 1:
+            raise
+        detail = f"File {index + 1} of {len(files)}: {error.detail}"
+        raise UserFacingError(error.code, detail, status=error.status) from error
 
 
 def _check(file: File) -> CheckedFile:  # type: ignore[type-arg]

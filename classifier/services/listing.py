@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
-from django.db.models import Model, OuterRef, Prefetch, QuerySet, Subquery, prefetch_related_objects
+from django.db.models import Exists, Model, OuterRef, Prefetch, QuerySet, prefetch_related_objects
 
 from classifier.audit import Action, Actor, record
 from classifier.models import Analysis, Case, Patient, Review, Scan
@@ -20,8 +20,6 @@ CASE_FILTERS = PERIOD | {
 SCAN_FILTERS = PERIOD | {
     "case": "case",
     "patient": "case__patient__reference",
-    "status": "latest_status",
-    "outcome": "latest_outcome",
 }
 
 
@@ -39,10 +37,12 @@ def list_cases(*, actor: Actor, filters: Mapping[str, Any]) -> QuerySet[Case]:
 def list_scans(*, actor: Actor, filters: Mapping[str, Any]) -> QuerySet[Scan]:
     """Status and outcome are those of a scan's latest analysis."""
     scans: QuerySet[Scan] = Scan.objects.visible_to(actor.require_user()).select_related("case__patient")
-    newest = Analysis.objects.filter(scan=OuterRef("pk")).order_by("-created_at", "-id")
-    for name in {"status", "outcome"} & set(filters):
-        scans = scans.alias(**{f"latest_{name}": Subquery(newest.values(name)[:1])})
-    return _narrowed(scans, SCAN_FILTERS, filters).prefetch_related(*_parts())
+    if answer := {name: filters[name] for name in ("status", "outcome") if name in filters}:
+        newer = Analysis.objects.filter(scan=OuterRef("scan"), created_at__gt=OuterRef("created_at"))
+        latest = Analysis.objects.filter(~Exists(newer), scan=OuterRef("pk"), **answer)
+        scans = scans.filter(Exists(latest))
+    others = {name: value for name, value in filters.items() if name not in answer}
+    return _narrowed(scans, SCAN_FILTERS, others).prefetch_related(*_parts())
 
 
 def list_analyses(*, scan: Scan) -> QuerySet[Analysis]:
@@ -64,7 +64,11 @@ def record_list(*, actor: Actor, kind: str, filters: Mapping[str, Any], rows: in
 
 
 def _narrowed(rows: QuerySet[M], lookups: Mapping[str, str], filters: Mapping[str, Any]) -> QuerySet[M]:
-    return rows.filter(**{lookups[name]: value for name, value in filters.items()})
+    conditions = {lookups[name]: value for name, value in filters.items()}
+    for lookup in [name for name in conditions if name.endswith("reference")]:
+        # The folded copy has the index; the reference itself is compared as it is written.
+        conditions[f"{lookup}_folded"] = str(conditions[lookup]).casefold()[:64]
+    return rows.filter(**conditions)
 
 
 def _light_analyses() -> QuerySet[Analysis]:

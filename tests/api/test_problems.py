@@ -70,6 +70,10 @@ def test_another_content_type_is_415(api: APIClient, content_type: str) -> None:
     assert_problem(response, 415, "unsupported_media_type")
 
 
+def test_a_body_of_unknown_length_is_411_and_not_taken_for_an_empty_one(api: APIClient) -> None:
+    assert_problem(api.generic("POST", CASES, HTTP_TRANSFER_ENCODING="chunked"), 411, "length_required")
+
+
 def test_fields_are_named_with_their_own_codes(api: APIClient) -> None:
     body = assert_problem(api.post(CASES, {"study_date": "soon"}, format="json"), 400, "invalid")
     assert {name: [e["code"] for e in found] for name, found in body["errors"].items()} == {

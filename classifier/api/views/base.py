@@ -11,6 +11,7 @@ from rest_framework.views import APIView
 
 from classifier.actors import actor_of
 from classifier.audit import Actor
+from classifier.errors import UserFacingError
 from classifier.models.tokens import Scope
 
 READ = {"GET": Scope.SCANS_READ}
@@ -31,6 +32,12 @@ class ApiView(APIView):
         self, serializer: type[serializers.BaseSerializer[Any]], rows: Any, *, many: bool = False
     ) -> Any:
         return serializer(rows, many=many, context={"request": self.request}).data
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if "Transfer-Encoding" in request.headers and "Content-Length" not in request.headers:
+            # Django would take such a body for an empty one.
+            raise UserFacingError("length_required", "Send the body with its Content-Length.", status=411)
 
     def finalize_response(  # type: ignore[override]
         self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any

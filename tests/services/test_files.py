@@ -1,0 +1,83 @@
+"""Files on their way in: which stay and which go again."""
+
+import pytest
+from django.core.files.storage import default_storage
+from django.db import OperationalError, transaction
+
+from classifier.audit import Actor
+from classifier.errors import UserFacingError
+from classifier.models import Case, Scan
+from classifier.services.files import CheckedFile, check_files, safe_name, stored
+from classifier.services.scans import upload_scans
+from classifier.storage import LocalScanStorage
+from tests.conftest import upload
+from tests.ml.pictures import brain_png
+
+
+@pytest.fixture
+def two() -> list[CheckedFile]:
+    return check_files([upload(brain_png(seed)) for seed in range(2)])
+
+
+def test_files_of_rows_stay_and_the_others_go(two: list[CheckedFile]) -> None:
+    with stored(two) as shelf:
+        named, spare = shelf.take(two[0]), shelf._names[two[1].sha256]
+        shelf.seal()
+    assert default_storage.exists(named)
+    assert not default_storage.exists(spare)
+
+
+def test_all_files_go_when_the_rows_are_not_written(two: list[CheckedFile]) -> None:
+    with pytest.raises(RuntimeError), stored(two) as shelf:
+        names = [shelf.take(item) for item in two]
+        raise RuntimeError
+    assert not any(default_storage.exists(name) for name in names)
+
+
+def test_files_stay_when_the_answer_to_a_commit_is_lost(two: list[CheckedFile]) -> None:
+    with pytest.raises(OperationalError), stored(two) as shelf:
+        names = [shelf.take(item) for item in two]
+        shelf.seal()
+        raise OperationalError("server closed the connection")
+    assert all(default_storage.exists(name) for name in names)
+
+
+def test_no_lock_is_held_while_files_are_stored(
+    as_alice: Actor,
+    case: Case,
+    rung: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    save, depths = LocalScanStorage.save, []
+    outside = len(transaction.get_connection().savepoint_ids)
+
+    def note(self: LocalScanStorage, *args: object) -> str:
+        depths.append(len(transaction.get_connection().savepoint_ids))
+        return save(self, *args)
+
+    monkeypatch.setattr(LocalScanStorage, "save", note)
+    upload_scans(actor=as_alice, case=case, files=[upload(brain_png())])
+    assert depths == [outside]
+    assert Scan.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("slice.png", "slice.png"),
+        ("../../etc/passwd", "passwd"),
+        ("C:\\studies\\slice.dcm", "slice.dcm"),
+        ("a\0b\x1b[2J.png", "ab[2J.png"),
+        ("x" * 5000 + ".png", "x" * 251 + ".png"),
+        ("safe\u202egnp.exe", "safegnp.exe"),
+        ("", ""),
+        ("..", ""),
+    ],
+)
+def test_a_name_is_shown_without_what_could_mislead(name: str, shown: str) -> None:
+    assert safe_name(name) == shown
+
+
+def test_the_file_that_is_bad_is_named_by_its_place() -> None:
+    with pytest.raises(UserFacingError, match=r"File 2 of 3: The file is empty\."):
+        check_files([upload(brain_png()), upload(b""), upload(brain_png(1))])
