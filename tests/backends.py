@@ -4,10 +4,11 @@ PostgreSQL (``DATABASE_URL``) and Redis (``REDIS_URL``) are used where they answ
 SQLite and file queue. With ``REQUIRE_SERVICES=1`` a run without both stops at once.
 """
 
+import atexit
 import os
+import shutil
 import tempfile
 import uuid
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import psycopg2
@@ -40,18 +41,31 @@ def _choose() -> dict[str, str]:
     if os.environ.get("REQUIRE_SERVICES") == "1" and not (postgres and redis_up):
         missing = " and ".join(n for n, up in (("PostgreSQL", postgres), ("Redis", redis_up)) if not up)
         pytest.exit(f"REQUIRE_SERVICES=1, but {missing} does not answer.", returncode=3)
-    data_dir = Path(tempfile.mkdtemp(prefix="portal-test-"))
+    data_dir = tempfile.mkdtemp(prefix="portal-test-")
+    atexit.register(shutil.rmtree, data_dir, ignore_errors=True)
+    # Two runs on one machine must not meet in the database (Django puts test_ before its name) or the queue.
+    own_database = f"{database.rpartition('/')[0]}/portal_{os.getpid()}"
     return {
         "PORTAL_MODE": "embedded",
-        "PORTAL_DATA_DIR": str(data_dir),
-        "DATABASE_URL": database if postgres else f"sqlite:///{data_dir / 'portal.sqlite3'}",
+        "PORTAL_DATA_DIR": data_dir,
+        "DATABASE_URL": own_database if postgres else f"sqlite:///{data_dir}/portal.sqlite3",
         "BROKER_URL": broker if redis_up else "filesystem://",
-        # Two runs on one machine must not meet in the queue.
         "PORTAL_REDIS_PREFIX": f"portal-test-{uuid.uuid4().hex[:8]}:",
     }
 
 
-CHOSEN = _choose()
+def _share_of(worker: str) -> dict[str, str]:
+    """What a process of pytest-xdist makes of the choice it has inherited."""
+    return {
+        "PORTAL_DATA_DIR": f"{os.environ['PORTAL_DATA_DIR']}/{worker}",
+        "DATABASE_URL": os.environ["DATABASE_URL"],
+        "BROKER_URL": os.environ["BROKER_URL"],
+        "PORTAL_REDIS_PREFIX": f"{os.environ['PORTAL_REDIS_PREFIX']}{worker}:",
+    }
+
+
+WORKER = os.environ.get("PYTEST_XDIST_WORKER")
+CHOSEN = _share_of(WORKER) if WORKER else _choose()
 os.environ.update(CHOSEN)
 
 
