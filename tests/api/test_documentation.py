@@ -1,5 +1,6 @@
 """The API's description: valid, complete, from this server alone, under the same strict policy."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,11 +12,13 @@ from django.urls import reverse
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.validation import validate_schema
 from playwright.sync_api import Error, Page, sync_playwright
+from rest_framework import exceptions
 from rest_framework.test import APIClient
 
 from classifier.api import urls
 from classifier.api.problems import unknown_address
 from classifier.models import User
+from ml.images import CODES
 from tests.api.checks import assert_problem
 from tests.api.conftest import MakeClient
 
@@ -110,3 +113,32 @@ def test_a_browser_shows_the_documentation_under_the_strict_policy(page: Page, l
     page.click("text=/api/v1/predict/")
     page.wait_for_selector("text=Idempotency-Key")
     assert complaints == []
+
+
+MANUAL = Path(__file__).resolve().parents[2] / "docs" / "api.md"
+
+
+def test_the_manual_names_every_address() -> None:
+    manual = MANUAL.read_text(encoding="utf-8")
+    for path in SchemaGenerator().get_schema(request=None, public=True)["paths"]:
+        assert f"`{path}`" in manual
+
+
+def test_every_code_of_the_manual_is_given_somewhere() -> None:
+    table = MANUAL.read_text(encoding="utf-8").split("| Status | Codes |")[1].split("## How")[0]
+    codes = set(re.findall(r"`([a-z]+(?:_[a-z]+)+|invalid|throttled)`", table))
+    root = MANUAL.parents[1]
+    sources = "".join(
+        path.read_text(encoding="utf-8")
+        for part in ("classifier", "ml")
+        for path in (root / part).rglob("*.py")
+    )
+    given_by_the_framework = {
+        exception.default_code for exception in exceptions.APIException.__subclasses__()
+    }
+    made_from_the_field = {"patient_invalid"}
+    assert {c for c in codes if f'"{c}"' not in sources} <= given_by_the_framework | made_from_the_field
+
+
+def test_every_code_an_image_is_refused_with_is_in_the_manual() -> None:
+    assert all(f"`{code}`" in MANUAL.read_text(encoding="utf-8") for code in CODES)
