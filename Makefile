@@ -2,7 +2,6 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
-CODE := mri_portal classifier ml benchmarks tests manage.py
 UV_VERSION := 0.13.9
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
