@@ -31,7 +31,8 @@ if [ "$images" = yes ]; then
     others=$(sed -n 's/^ *image: *\([a-z].*\)$/\1/p' docker-compose.yml | grep -v '^mri-portal:' | sort -u)
     for image in $others; do docker pull --quiet "$image"; done
     docker build --quiet --tag "mri-portal:$version" .
-    # shellcheck disable=SC2086 - one argument for each image
+    # One argument for each image.
+    # shellcheck disable=SC2086
     docker save "mri-portal:$version" $others | gzip > "$folder/images.tar.gz"
 fi
 
