@@ -13,11 +13,16 @@ from django.shortcuts import redirect
 if TYPE_CHECKING:
     from classifier.pages.requests import SignedInRequest
 
+UNUSED = {"password_change_done", "autocomplete", "view_on_site"}
+
 
 class PortalAdminSite(AdminSite):
     site_header = "MRI portal administration"
     site_title = "MRI portal"
     index_title = "Research use only, not a medical device"
+
+    def get_urls(self) -> Any:
+        return [url for url in super().get_urls() if getattr(url, "name", "") not in UNUSED]
 
     def has_permission(self, request: HttpRequest) -> bool:
         """Auditors and administrators, by their role; the staff mark alone opens nothing."""

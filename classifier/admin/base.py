@@ -130,6 +130,8 @@ class ReadOnlyAdmin(_ModelAdmin):
     ) -> HttpResponse:
         """The audit trail is the only history there is."""
         found = self.get_object(request, unquote(object_id))
+        if not self.has_view_permission(request, found):
+            raise PermissionDenied
         if found is None or not self.trail_term(found):
             raise Http404
         return redirect(trail_url(self.trail_term(found)))
