@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST
 
 from classifier.pages import errors
 from classifier.pages.forms import OwnPasswordForm, SignInForm
-from classifier.pages.requests import SignedInRequest, page_actor
+from classifier.pages.requests import SignedInRequest, form_data, page_actor
 from classifier.services import sign_ins
 
 
@@ -64,7 +64,7 @@ def sign_out(request: SignedInRequest) -> HttpResponse:
 
 @sensitive_post_parameters()
 def change_password(request: SignedInRequest) -> HttpResponse:
-    form = OwnPasswordForm(request.user, request.POST or None)
+    form = OwnPasswordForm(request.user, form_data(request))
     if request.method == "POST" and form.is_valid():
         sign_ins.change_password(actor=page_actor(request), password=form.cleaned_data["new_password1"])
         update_session_auth_hash(request, request.user)

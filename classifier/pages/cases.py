@@ -12,7 +12,7 @@ from classifier.errors import NotAllowed, UserFacingError
 from classifier.models import Case
 from classifier.pages.forms import CaseForm
 from classifier.pages.middleware import refreshes_itself
-from classifier.pages.requests import SignedInRequest, page_actor
+from classifier.pages.requests import SignedInRequest, form_data, page_actor
 from classifier.services import cases, history, results
 from classifier.services.cases import PatientDetails
 
@@ -21,7 +21,7 @@ from classifier.services.cases import PatientDetails
 def new_case(request: SignedInRequest) -> HttpResponse:
     if not request.user.may_upload:
         raise NotAllowed("Only clinicians open cases.")
-    form = CaseForm(request.POST or None, user=request.user)
+    form = CaseForm(form_data(request), user=request.user)
     if form.is_valid():
         try:
             return redirect("upload", case_id=_open(request, form).pk)

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from classifier.errors import UserFacingError
 from classifier.models import ApiToken, Role
 from classifier.pages.forms import ThemeForm, TokenForm
-from classifier.pages.requests import SignedInRequest, page_actor
+from classifier.pages.requests import SignedInRequest, form_data, page_actor
 from classifier.services import tokens
 
 
@@ -19,7 +19,7 @@ from classifier.services import tokens
 @sensitive_variables("secret")
 def own_settings(request: SignedInRequest) -> HttpResponse:
     """A POST makes a token; its secret stands in this one answer and nowhere else."""
-    form = TokenForm(request.POST or None)
+    form = TokenForm(form_data(request))
     secret = ""
     if form.is_valid():
         try:

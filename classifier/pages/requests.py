@@ -2,7 +2,7 @@
 
 from urllib.parse import urlencode
 
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
 
 from classifier.actors import actor_of
 from classifier.audit import Actor
@@ -17,6 +17,11 @@ class SignedInRequest(HttpRequest):
 
 def page_actor(request: HttpRequest) -> Actor:
     return actor_of(request, via="page")
+
+
+def form_data(request: HttpRequest) -> QueryDict | None:
+    """What binds a form: an empty POST is still an answer, and a wrong one."""
+    return request.POST if request.method == "POST" else None
 
 
 def is_htmx(request: HttpRequest) -> bool:

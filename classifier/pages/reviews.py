@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods
 from classifier.errors import NotAllowed, UserFacingError
 from classifier.models import Analysis
 from classifier.pages.forms import ReviewForm
-from classifier.pages.requests import SignedInRequest, page_actor
+from classifier.pages.requests import SignedInRequest, form_data, page_actor
 from classifier.services import reviews
 
 
@@ -22,7 +22,7 @@ def review(request: SignedInRequest, analysis_id: uuid.UUID) -> HttpResponse:
     analysis = find(actor=page_actor(request), analysis_id=analysis_id)
     if not request.user.may_review:
         raise NotAllowed("Only clinicians and reviewers submit reviews.")
-    form = ReviewForm(request.POST or None, analysis=analysis)
+    form = ReviewForm(form_data(request), analysis=analysis)
     status = 400 if form.is_bound else 200
     if form.is_valid():
         try:

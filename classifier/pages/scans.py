@@ -46,8 +46,7 @@ def _upload_facts(case: Case, done: list[FileResult]) -> dict[str, Any]:
     return {
         "case": case,
         "done": done,
-        "max_files": settings.MAX_UPLOAD_FILES,
-        "max_bytes": settings.MAX_UPLOAD_BYTES,
+        "max_megabytes": settings.MAX_UPLOAD_BYTES // 2**20,
     }
 
 

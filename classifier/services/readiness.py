@@ -29,7 +29,10 @@ class Check:
 
 def readiness() -> dict[str, Check]:
     """Each part by name. Never raises: a part that does not answer is not ready."""
-    return {"database": _try(_database), "broker": _try(_broker), "worker": _try(_worker)}
+    database = _try(_database)
+    # Workers are known from the database; waiting for it twice would make the probe too slow.
+    worker = _try(_worker) if database.ok else Check(ok=False, detail="Not known without the database.")
+    return {"database": database, "broker": _try(_broker), "worker": worker}
 
 
 def _try(check: Callable[[], Check]) -> Check:

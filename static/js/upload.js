@@ -9,7 +9,7 @@ const tally = form.querySelector("[data-tally]");
 const afterwards = form.querySelector("[data-afterwards]");
 const row = document.getElementById("upload-row");
 const token = form.querySelector("[name=csrfmiddlewaretoken]").value;
-const maxBytes = Number(form.dataset.maxBytes);
+const maxMegabytes = Number(form.dataset.maxMegabytes);
 
 const waiting = [];
 const counts = { accepted: 0, already_there: 0, refused: 0 };
@@ -60,8 +60,8 @@ function next() {
 }
 
 function send(item) {
-  if (item.file.size > maxBytes) {
-    finish(item, "refused", `The file is larger than the ${Math.floor(maxBytes / 2 ** 20)} MB taken.`);
+  if (item.file.size > maxMegabytes * 2 ** 20) {
+    finish(item, "refused", `The file is larger than the ${maxMegabytes} MB taken.`);
     return;
   }
   const body = new FormData();

@@ -1,0 +1,120 @@
+"""Who gets what: one table of (page, person) -> status for every address of the pages."""
+
+import uuid
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from classifier.audit import Actor
+from classifier.models import Scan, User
+from classifier.pages.urls import urlpatterns
+from classifier.services.tokens import issue_token
+from tests.pages.conftest import SignedIn
+from tests.worker import Worker
+
+PEOPLE = ("alice", "rita", "bob", "otto", "ada", "nobody")
+TO_SIGN_IN = 302
+
+# alice: clinician; rita: reviewer of the same department; bob: a stranger; otto: auditor; ada: administrator
+TABLE: dict[tuple[str, str], tuple[int, int, int, int, int, int]] = {
+    ("GET", "worklist"): (200, 200, 200, 200, 200, TO_SIGN_IN),
+    ("GET", "worklist_rows"): (200, 200, 200, 200, 200, TO_SIGN_IN),
+    ("GET", "login"): (302, 302, 302, 302, 302, 200),
+    ("POST", "sign_out"): (302, 302, 302, 302, 302, TO_SIGN_IN),
+    ("GET", "own_settings"): (200, 200, 200, 200, 200, TO_SIGN_IN),
+    ("POST", "own_settings"): (400, 400, 400, 400, 400, TO_SIGN_IN),
+    ("GET", "change_password"): (200, 200, 200, 200, 200, TO_SIGN_IN),
+    ("POST", "choose_theme"): (302, 302, 302, 302, 302, TO_SIGN_IN),
+    ("POST", "revoke_token"): (302, 404, 404, 404, 404, TO_SIGN_IN),
+    ("GET", "new_case"): (200, 403, 200, 403, 403, TO_SIGN_IN),
+    ("POST", "new_case"): (400, 403, 400, 403, 403, TO_SIGN_IN),
+    ("GET", "case"): (200, 200, 404, 200, 200, TO_SIGN_IN),
+    ("GET", "progress"): (204, 204, 404, 204, 204, TO_SIGN_IN),
+    ("GET", "case_history"): (200, 200, 404, 200, 200, TO_SIGN_IN),
+    ("GET", "upload"): (200, 403, 404, 403, 403, TO_SIGN_IN),
+    ("POST", "upload"): (400, 403, 404, 403, 403, TO_SIGN_IN),
+    ("GET", "scan"): (200, 200, 404, 200, 200, TO_SIGN_IN),
+    ("GET", "picture"): (200, 200, 404, 200, 200, TO_SIGN_IN),
+    ("GET", "file"): (200, 200, 404, 200, 200, TO_SIGN_IN),
+    ("POST", "analyse"): (302, 403, 404, 403, 403, TO_SIGN_IN),
+    ("GET", "review"): (200, 200, 404, 403, 403, TO_SIGN_IN),
+    ("POST", "review"): (400, 400, 404, 403, 403, TO_SIGN_IN),
+    ("GET", "model_card"): (200, 200, 200, 200, 200, TO_SIGN_IN),
+}
+ONLY_POST = {name for method, name in TABLE if method == "POST"} - {n for m, n in TABLE if m == "GET"}
+CELLS = [
+    (method, name, person, status)
+    for (method, name), row in TABLE.items()
+    for person, status in zip(PEOPLE, row, strict=True)
+]
+
+Addresses = Callable[[str], str]
+
+
+@pytest.fixture
+def address_of(scan: Scan, alice: User, worker: Worker) -> Addresses:
+    analysis = worker.finish(scan)
+    token, _ = issue_token(actor=Actor.command(), user=alice, name="bridge", scopes=["scans:read"])
+    arguments: dict[str, list[object]] = {
+        "case": [scan.case_id],
+        "progress": [scan.case_id],
+        "case_history": [scan.case_id],
+        "upload": [scan.case_id],
+        "scan": [scan.pk],
+        "picture": [scan.pk, 0],
+        "file": [scan.pk, 0],
+        "analyse": [scan.pk],
+        "review": [analysis.pk],
+        "model_card": [worker.model.version],
+        "revoke_token": [token.pk],
+    }
+    return lambda name: reverse(name, args=arguments.get(name))
+
+
+@pytest.mark.parametrize(("method", "name", "person", "status"), CELLS)
+def test_each_person_gets_the_status_of_the_table(
+    method: str,
+    name: str,
+    person: str,
+    status: int,
+    address_of: Addresses,
+    signed_in: SignedIn,
+    request: pytest.FixtureRequest,
+) -> None:
+    client = Client() if person == "nobody" else signed_in(request.getfixturevalue(person))
+    response = client.generic(method, address_of(name))
+    assert response.status_code == status
+    if person == "nobody" and status == TO_SIGN_IN:
+        assert response["Location"].startswith(reverse("login"))
+
+
+def test_the_table_names_every_address() -> None:
+    assert {name for _, name in TABLE} == {pattern.name for pattern in urlpatterns}
+
+
+@pytest.mark.parametrize("name", sorted(ONLY_POST))
+def test_what_changes_something_does_not_answer_to_get(
+    name: str, address_of: Addresses, browser: Client
+) -> None:
+    assert browser.get(address_of(name)).status_code == 405
+
+
+@pytest.mark.parametrize("name", ["case", "progress", "case_history", "upload", "scan", "analyse", "review"])
+def test_a_stranger_cannot_tell_a_hidden_row_from_none(
+    name: str, address_of: Addresses, signed_in: SignedIn, bob: User
+) -> None:
+    method = "POST" if name in ONLY_POST else "GET"
+    client = signed_in(bob)
+    hidden = client.generic(method, address_of(name))
+    absent = client.generic(method, reverse(name, args=[uuid.uuid4()]))
+    assert (hidden.status_code, hidden.content) == (absent.status_code, absent.content)
+
+
+def test_forms_need_their_token(scan: Scan, alice: User) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(alice)
+    response = client.post(reverse("analyse", args=[scan.pk]))
+    assert response.status_code == 403
+    assert b"form_expired" in response.content

@@ -1,0 +1,277 @@
+"""The case page: every scan with its result in words, live until finished, reviewed, with its history."""
+
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from classifier.audit import Actor
+from classifier.errors import UserFacingError
+from classifier.models import AuditEvent, Case, Review, Scan, User
+from classifier.services import results
+from classifier.services.scans import upload_scans
+from tests.conftest import upload
+from tests.ml.pictures import brain_png
+from tests.pages.conftest import SignedIn
+from tests.pages.reading import actions, last_event, polled_url, words
+from tests.worker import Worker, prediction
+
+Action = AuditEvent.Action
+
+
+def page_of(client: Client, scan: Scan) -> Any:
+    return client.get(reverse("case", args=[scan.case_id]))
+
+
+def test_a_result_is_told_in_words_with_four_numbers_its_model_and_its_limits(
+    browser: Client, scan: Scan, worker: Worker
+) -> None:
+    shares = {"glioma": 0.9, "meningioma": 0.05, "notumor": 0.046, "pituitary": 0.004}
+    worker.finish(scan, prediction(probabilities=shares, tumour_probability=0.954))
+    page = page_of(browser, scan)
+    assert "Glioma suspected" in words(page)
+    assert "95% tumour probability" in words(page)
+    assert "Glioma 90% Meningioma 5% No tumour 5% Pituitary tumour <1%" in words(page)
+    assert "Research use only" in words(page)
+    assert reverse("model_card", args=["test-1"]) in page.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (
+            prediction("uncertain", reason="low_margin", reason_text="Two answers are nearly as likely."),
+            "Uncertain 97% tumour probability Two answers are nearly as likely.",
+        ),
+        (
+            prediction("refused", reason="unlike_training", reason_text="This is no brain MRI."),
+            "Refused 97% tumour probability This is no brain MRI.",
+        ),
+        (
+            UserFacingError("image_truncated", "The file is incomplete."),
+            "Failed The file is incomplete. Code image_truncated",
+        ),
+    ],
+)
+def test_why_there_is_no_answer_is_told(
+    answer: Any, expected: str, browser: Client, scan: Scan, worker: Worker
+) -> None:
+    worker.finish(scan, answer)
+    assert expected in words(page_of(browser, scan))
+
+
+def test_the_slice_that_decided_is_shown_and_named(browser: Client, series: Scan, worker: Worker) -> None:
+    worker.finish(series, prediction(slice_index=11))
+    page = page_of(browser, series)
+    assert "Slice 12 of 20 decided." in words(page)
+    assert reverse("picture", args=[series.pk, 11]) in page.content.decode()
+
+
+def test_a_waiting_result_asks_for_itself_until_it_is_finished(
+    browser: Client, scan: Scan, worker: Worker
+) -> None:
+    page = page_of(browser, scan)
+    assert "Waiting for analysis" in words(page)
+    news = polled_url(page)
+    assert browser.get(news).status_code == 204
+    worker.finish(scan)
+    finished = browser.get(news)
+    assert "Glioma suspected" in words(finished)
+    assert f'id="result-{scan.pk}" hx-swap-oob="true"' in finished.content.decode()
+    assert "hx-trigger" not in finished.content.decode()
+    assert last_event().action == Action.ANALYSIS_VIEWED
+    assert "hx-trigger" not in page_of(browser, scan).content.decode()
+
+
+def test_news_comes_for_the_scans_that_have_moved_on_alone(
+    browser: Client, scan: Scan, worker: Worker, as_alice: Actor
+) -> None:
+    [other] = upload_scans(actor=as_alice, case=scan.case, files=[upload(brain_png(7))])
+    news = polled_url(page_of(browser, scan))
+    worker.finish(scan)
+    answer = browser.get(news)
+    assert f"result-{scan.pk}" in answer.content.decode()
+    assert f"result-{other.scan.pk}" not in answer.content.decode()
+    assert polled_url(answer).endswith(f"open={other.scan.analyses.get().pk}.queued")
+
+
+def test_news_of_another_case_are_not_given(browser: Client, scan: Scan, bob: User, worker: Worker) -> None:
+    worker.finish(scan)
+    [foreign] = [scan.analyses.get()]
+    other = Case.objects.create(
+        department=scan.case.department, patient=scan.case.patient, opened_by=scan.uploaded_by
+    )
+    url = reverse("progress", args=[other.pk])
+    assert browser.get(url, {"open": f"{foreign.pk}.queued"}).status_code == 204
+
+
+@pytest.mark.parametrize("word", ["", "x", "x.queued", "None.None"])
+def test_a_senseless_question_for_news_gets_none(word: str, browser: Client, case: Case) -> None:
+    assert browser.get(reverse("progress", args=[case.pk]), {"open": word}).status_code == 204
+
+
+def test_looking_at_a_case_is_recorded(browser: Client, case: Case, alice: User) -> None:
+    browser.get(reverse("case", args=[case.pk]))
+    event = last_event()
+    assert (event.action, event.actor, event.case_id) == (Action.CASE_VIEWED, alice, case.pk)
+
+
+def test_a_case_without_scans_says_what_to_do(browser: Client, case: Case) -> None:
+    assert "Add the images that shall be analysed" in words(browser.get(reverse("case", args=[case.pk])))
+
+
+def test_an_earlier_analysis_stays_visible_with_its_version(
+    browser: Client, scan: Scan, worker: Worker
+) -> None:
+    worker.finish(scan, prediction("notumor", tumour_probability=0.02))
+    browser.post(reverse("analyse", args=[scan.pk]))
+    worker.finish(scan)
+    page = words(page_of(browser, scan))
+    assert "Earlier analyses (1)" in page
+    assert "No tumour seen, tumour 2%, model test-1" in page
+
+
+def test_many_scans_come_in_pages_by_name(
+    browser: Client, case: Case, as_alice: Actor, monkeypatch: pytest.MonkeyPatch, rung: list[str]
+) -> None:
+    monkeypatch.setattr(results, "PAGE", 2)
+    for number in (3, 1, 2):
+        upload_scans(actor=as_alice, case=case, files=[upload(brain_png(number), f"slice-{number}.png")])
+    url = reverse("case", args=[case.pk])
+    first, second = words(browser.get(url)), words(browser.get(url, {"start": 2}))
+    assert first.index("slice-1.png") < first.index("slice-2.png")
+    assert "slice-3.png" not in first
+    assert "slice-3.png" in second
+    assert browser.get(url, {"start": "9" * 30}).status_code == 200
+
+
+def test_the_number_of_queries_does_not_grow_with_the_scans(
+    browser: Client, scan: Scan, as_alice: Actor, worker: Worker
+) -> None:
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            assert page_of(browser, scan).status_code == 200
+        return len(captured)
+
+    worker.finish(scan)
+    page_of(browser, scan)
+    few = queries()
+    for seed in range(1, 6):
+        [result] = upload_scans(actor=as_alice, case=scan.case, files=[upload(brain_png(seed))])
+        worker.finish(result.scan)
+    assert queries() == few <= 14
+
+
+# --- Review ---------------------------------------------------------------------------------------
+
+
+def review(client: Client, analysis: Any, **form: str) -> Any:
+    return client.post(reverse("review", args=[analysis.pk]), form)
+
+
+def test_a_review_is_recorded_and_shown(
+    browser: Client, scan: Scan, worker: Worker, signed_in: SignedIn, rita: User
+) -> None:
+    analysis = worker.finish(scan)
+    response = review(
+        signed_in(rita), analysis, verdict="correct", label="meningioma", comment="Dural <b>tail</b>."
+    )
+    assert response["Location"] == f"{reverse('case', args=[scan.case_id])}#scan-{scan.pk}"
+    page = page_of(browser, scan)
+    assert "rita says otherwise: Meningioma" in words(page)
+    assert "Dural &lt;b&gt;tail&lt;/b&gt;." in page.content.decode()
+    assert Review.objects.get().reviewer == rita
+
+
+def test_agreeing_takes_the_machines_answer_over(browser: Client, scan: Scan, worker: Worker) -> None:
+    review(browser, worker.finish(scan), verdict="agree")
+    assert "alice agrees: Glioma" in words(page_of(browser, scan))
+
+
+def test_a_review_can_say_that_nothing_can_be_told(browser: Client, scan: Scan, worker: Worker) -> None:
+    review(browser, worker.finish(scan), verdict="cannot_tell", comment="Motion")
+    assert "alice cannot tell" in words(page_of(browser, scan))
+
+
+def test_another_answer_must_be_named(browser: Client, scan: Scan, worker: Worker) -> None:
+    response = review(browser, worker.finish(scan), verdict="correct")
+    assert response.status_code == 400
+    assert "The label must be one of" in words(response)
+    assert not Review.objects.exists()
+
+
+def test_there_is_no_agreeing_where_there_is_no_answer(browser: Client, scan: Scan, worker: Worker) -> None:
+    analysis = worker.finish(scan, prediction("uncertain", reason="low_margin", reason_text="Close."))
+    assert 'value="agree"' not in page_of(browser, scan).content.decode()
+    assert review(browser, analysis, verdict="agree").status_code == 400
+
+
+def test_an_unfinished_analysis_cannot_be_reviewed(browser: Client, scan: Scan) -> None:
+    response = review(browser, scan.analyses.get(), verdict="cannot_tell")
+    assert response.status_code == 409
+    assert "not finished yet" in words(response)
+
+
+def test_who_may_not_review_gets_no_form(scan: Scan, worker: Worker, signed_in: SignedIn, otto: User) -> None:
+    worker.finish(scan)
+    assert '<form class="review-form"' not in page_of(signed_in(otto), scan).content.decode()
+
+
+# --- History --------------------------------------------------------------------------------------
+
+
+def history(client: Client, scan: Scan, **query: Any) -> str:
+    return words(client.get(reverse("case_history", args=[scan.case_id]), query))
+
+
+def test_the_history_tells_who_did_what_in_words(browser: Client, scan: Scan, worker: Worker) -> None:
+    analysis = worker.finish(scan)
+    page_of(browser, scan)
+    browser.get(reverse("picture", args=[scan.pk, 0]))
+    review(browser, analysis, verdict="agree")
+    told = history(browser, scan)
+    for sentence in (
+        "alice opened the case",
+        f"alice uploaded scan {str(scan.pk)[:8]}",
+        "alice asked for analysis",
+        f"The portal finished analysis {str(analysis.pk)[:8]}: Glioma suspected",
+        "alice looked at the case",
+        "alice looked at an image, slice 1",
+        "alice reviewed: agree, Glioma",
+    ):
+        assert sentence in told
+    assert told.index("reviewed: agree") < told.index("opened the case")
+
+
+def test_looks_can_be_left_out_of_the_history(browser: Client, scan: Scan) -> None:
+    page_of(browser, scan)
+    assert "looked at the case" in history(browser, scan)
+    assert "looked at the case" not in history(browser, scan, looks="no")
+    assert "opened the case" in history(browser, scan, looks="no")
+
+
+def test_a_long_history_comes_in_pages(browser: Client, scan: Scan, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("classifier.services.history.PAGE", 2)
+    response = browser.get(reverse("case_history", args=[scan.case_id]))
+    seen = [event.pk for event in response.context["events"]]
+    while following := response.context["following"]:
+        response = browser.get(reverse("case_history", args=[scan.case_id]), {"before": following})
+        seen += [event.pk for event in response.context["events"]]
+    assert seen == list(
+        AuditEvent.objects.filter(case_id=scan.case_id).order_by("-pk").values_list("pk", flat=True)
+    )
+
+
+def test_every_word_of_the_trail_has_a_sentence(browser: Client, scan: Scan) -> None:
+    for action in Action.values:
+        AuditEvent.objects.create(action=action, case_id=scan.case_id, object_id=str(scan.pk))
+    assert browser.get(reverse("case_history", args=[scan.case_id])).status_code == 200
+
+
+def test_asking_again_is_part_of_the_history(browser: Client, scan: Scan, worker: Worker) -> None:
+    worker.finish(scan)
+    browser.post(reverse("analyse", args=[scan.pk]))
+    assert actions().count(Action.ANALYSIS_REQUESTED) == 2

@@ -1,0 +1,98 @@
+"""Every error is a page for a person, problem+json for a program, and never a bare traceback."""
+
+from typing import Any
+
+import pytest
+from django.core.exceptions import PermissionDenied, SuspiciousOperation
+from django.db import InterfaceError, OperationalError
+from django.test import Client
+from django.urls import reverse
+
+from classifier.errors import Conflict, UserFacingError
+from classifier.models import Case
+from tests.pages.reading import words
+
+CARD = "classifier.pages.model_cards.ModelVersion.objects.filter"
+
+
+@pytest.fixture
+def broken(browser: Client, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """``broken(error)``: a page in which ``error`` is raised, as a person and as a script gets it."""
+    browser.raise_request_exception = False
+
+    def load(error: Exception) -> tuple[Any, Any]:
+        def fail(**_: Any) -> None:
+            raise error
+
+        monkeypatch.setattr(CARD, fail)
+        url = reverse("model_card", args=["any"])
+        return browser.get(url), browser.get(url, headers={"Accept": "application/json"})
+
+    return load
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [
+        (UserFacingError("some_code", "A sentence."), 400, "some_code"),
+        (Conflict("other_code", "A sentence."), 409, "other_code"),
+        (SuspiciousOperation("secret detail"), 400, "bad_request"),
+        (PermissionDenied("secret detail"), 403, "not_allowed"),
+        (OperationalError("secret detail"), 503, "database_unavailable"),
+        (InterfaceError("secret detail"), 503, "database_unavailable"),
+        (RuntimeError("secret detail"), 500, "internal_error"),
+    ],
+)
+def test_an_error_has_its_status_its_code_and_no_inside(
+    error: Exception, status: int, code: str, broken: Any
+) -> None:
+    page, problem = broken(error)
+    assert page.status_code == problem.status_code == status
+    assert f"Code {code}" in words(page)
+    assert "To the worklist" in words(page)
+    assert "Research use only" in words(page)
+    assert problem["Content-Type"] == "application/problem+json"
+    body = problem.json()
+    assert (body["status"], body["code"]) == (status, code)
+    assert "secret detail" not in page.content.decode() + problem.content.decode()
+    assert "default-src 'none'" in page["Content-Security-Policy"]
+
+
+def test_a_database_that_is_away_asks_to_come_back(broken: Any) -> None:
+    page, _ = broken(OperationalError())
+    assert page["Retry-After"] == "30"
+    assert "Nothing was lost" in words(page)
+
+
+def test_a_database_that_is_away_before_any_view_is_told_too(
+    client: Client, case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: Any, **__: Any) -> None:
+        raise OperationalError
+
+    client.raise_request_exception = False
+    client.cookies["sessionid"] = "x" * 32
+    monkeypatch.setattr("django.contrib.sessions.backends.db.SessionStore.load", away)
+    assert client.get("/").status_code == 503
+
+
+def test_an_unknown_address_is_a_page(browser: Client) -> None:
+    response = browser.get("/nothing/here/")
+    assert response.status_code == 404
+    assert "There is nothing here" in words(response)
+
+
+def test_a_form_without_its_token_is_explained(client: Client, db: None) -> None:
+    strict = Client(enforce_csrf_checks=True)
+    response = strict.post("/sign-in/", {"username": "x", "password": "y"})
+    assert response.status_code == 403
+    assert "This form has expired" in words(response)
+
+
+def test_a_host_that_is_not_ours_gets_no_page(client: Client, db: None) -> None:
+    assert client.get("/sign-in/", headers={"Host": "evil.example"}).status_code == 400
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH"])
+def test_other_methods_are_not_allowed(method: str, browser: Client) -> None:
+    assert browser.generic(method, "/").status_code == 405

@@ -1,0 +1,68 @@
+"""The model card, whole or with parts missing."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from classifier.models import ModelVersion
+from classifier.pages.cards import card_page
+from tests.pages.reading import words
+
+FIGURE = {"value": 0.9834, "interval": [0.9724, 0.9923]}
+
+
+def test_the_shipped_models_card_can_be_read(browser: Client, active_model: ModelVersion) -> None:
+    page = words(browser.get(reverse("model_card", args=[active_model.version])))
+    for part in (
+        active_model.version,
+        "In use",
+        "Research use only",
+        "What it is for",
+        "Where not to trust it",
+    ):
+        assert part in page
+    for sentence in active_model.card["limits"]:
+        assert sentence in page
+
+
+def test_a_figure_comes_with_its_interval() -> None:
+    page = card_page({"metrics": {"published_test": {"slices": 1310, "tumour_sensitivity": FIGURE}}})
+    [test] = page.tests
+    assert test.name == "Published test"
+    assert test.figures == [("Slices", "1,310"), ("Tumour sensitivity", "98% (97% to >99%)")]
+
+
+def test_figures_by_class_are_named_in_clinical_words() -> None:
+    row = {"precision": FIGURE, "recall": 0.5, "f1": FIGURE}
+    [test] = card_page({"metrics": {"test": {"classes": {"notumor": row}}}}).tests
+    assert test.classes == [("No tumour", "98% (97% to >99%)", "50%", "98% (97% to >99%)")]
+
+
+def test_figures_by_source_keep_their_columns() -> None:
+    sources = {"glioma/a": {"slices": 3, "recall": 1.0}, "glioma/b": {"slices": 4}}
+    page = card_page({"metrics": {"sources": sources}})
+    assert page.source_columns == ["Slices", "Recall"]
+    assert page.sources == [("glioma/a", "3", "100%"), ("glioma/b", "4", "not given")]
+
+
+@pytest.mark.parametrize(
+    "card",
+    [
+        {},
+        {"metrics": None},
+        {"metrics": {"x": 3}},
+        {"data": "one sentence", "not_for": None},
+        {"limits": [{"a": [1]}]},
+    ],
+)
+def test_a_card_with_parts_missing_is_still_a_page(card: dict[str, Any], browser: Client, db: None) -> None:
+    ModelVersion.objects.create(version="odd", sha256="0" * 64, card=card)
+    response = browser.get(reverse("model_card", args=["odd"]))
+    assert response.status_code == 200
+    assert "Not in use" in words(response)
+
+
+def test_an_unknown_version_is_not_found(browser: Client) -> None:
+    assert browser.get(reverse("model_card", args=["none"])).status_code == 404

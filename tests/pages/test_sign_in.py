@@ -1,0 +1,175 @@
+"""The one door: signing in and out, failing, being locked out, and a session that ends."""
+
+import time
+from http import cookies
+
+import pytest
+from django.conf import settings
+from django.test import Client
+from django.urls import reverse
+from pytest_django.fixtures import Settings
+
+from classifier.models import AuditEvent, Case, Scan, User
+from tests.conftest import PASSWORD
+from tests.pages.reading import actions, last_event, polled_url, words
+
+Action = AuditEvent.Action
+DOOR = "/sign-in/"
+
+
+def sign_in(client: Client, name: str = "alice", password: str = PASSWORD, **more: str):  # type: ignore[no-untyped-def]
+    return client.post(DOOR, {"username": name, "password": password, **more})
+
+
+def test_the_right_password_opens_the_worklist_and_is_recorded(alice: User, client: Client) -> None:
+    assert sign_in(client)["Location"] == reverse("worklist")
+    event = last_event()
+    assert (event.action, event.actor, event.address, event.via) == (
+        Action.SIGNED_IN,
+        alice,
+        "127.0.0.1",
+        "page",
+    )
+
+
+def test_one_returns_to_where_one_wanted_to_go(case: Case, client: Client) -> None:
+    wanted = reverse("case", args=[case.pk])
+    door = client.get(wanted)["Location"]
+    assert client.get(door).context["next"] == wanted
+    assert sign_in(client, next=wanted)["Location"] == wanted
+
+
+@pytest.mark.parametrize(
+    "elsewhere", ["https://evil.example/", "//evil.example/", "javascript:alert(1)", "/\\evil.example"]
+)
+def test_no_link_leads_from_the_door_to_elsewhere(elsewhere: str, alice: User, client: Client) -> None:
+    assert sign_in(client, next=elsewhere)["Location"] == reverse("worklist")
+
+
+def test_a_failure_tells_nothing_and_records_the_name_but_never_the_password(
+    alice: User, client: Client
+) -> None:
+    wrong = sign_in(client, password="a wrong passphrase")
+    unknown = sign_in(client, name="nobody\u202e", password="a wrong passphrase")
+    assert "The name or the password is wrong" in words(wrong)
+    assert "The name or the password is wrong" in words(unknown)
+    events = AuditEvent.objects.filter(action=Action.SIGN_IN_FAILED).order_by("pk")
+    assert [(event.actor, event.actor_name) for event in events] == [(None, "alice"), (None, "nobody")]
+    assert not any("wrong passphrase" in str(vars(event)) for event in events)
+
+
+def test_a_disabled_account_cannot_sign_in_and_looks_like_a_wrong_password(
+    alice: User, client: Client
+) -> None:
+    User.objects.filter(pk=alice.pk).update(is_active=False)
+    assert "The name or the password is wrong" in words(sign_in(client))
+    assert actions() == [Action.SIGN_IN_FAILED]
+
+
+def test_an_account_disabled_meanwhile_is_out_at_once(alice: User, browser: Client) -> None:
+    User.objects.filter(pk=alice.pk).update(is_active=False)
+    assert browser.get("/")["Location"].startswith(DOOR)
+
+
+def test_repeated_failures_lock_out_with_a_page_that_says_how_long(alice: User, client: Client) -> None:
+    for _ in range(settings.AXES_FAILURE_LIMIT - 1):
+        assert sign_in(client, password="wrong").status_code == 200
+    blocked = sign_in(client, password="wrong")
+    right_but_blocked = sign_in(client)
+    for response in (blocked, right_but_blocked):
+        assert response.status_code == 429
+        assert "for 15 minutes" in words(response)
+        assert response["Retry-After"] == "900"
+    assert last_event().action == Action.LOCKED_OUT
+    assert last_event().actor_name == "alice"
+
+
+def test_signing_out_ends_the_session_and_is_recorded(alice: User, browser: Client) -> None:
+    response = browser.post(reverse("sign_out"), follow=True)
+    assert "You have signed out." in words(response)
+    assert browser.get("/").status_code == 302
+    assert (last_event().action, last_event().actor) == (Action.SIGNED_OUT, alice)
+
+
+def test_an_ended_session_leads_back_to_the_door_with_a_note(browser: Client, case: Case) -> None:
+    browser.session.flush()
+    page = browser.get(reverse("case", args=[case.pk]), follow=True)
+    assert "Your session has ended" in words(page)
+    assert page.context["next"] == reverse("case", args=[case.pk])
+
+
+def test_who_never_signed_in_gets_no_note(client: Client, db: None) -> None:
+    assert "session has ended" not in words(client.get("/", follow=True))
+
+
+def test_a_page_that_refreshes_itself_is_loaded_anew_when_the_session_has_ended(browser: Client) -> None:
+    refresh = polled_url(browser.get("/"))
+    browser.session.flush()
+    response = browser.get(refresh, headers={"HX-Request": "true"})
+    assert response["HX-Refresh"] == "true"
+    assert response.content == b""
+
+
+def test_a_script_is_told_in_json_that_the_session_has_ended(browser: Client, case: Case) -> None:
+    browser.session.flush()
+    url = reverse("upload", args=[case.pk])
+    response = browser.post(url, headers={"Accept": "application/json"})
+    assert response.status_code == 401
+    assert response.json()["code"] == "signed_out"
+
+
+def expiry_after(client: Client, url: str) -> int:
+    """Seconds the session has left, after it was nearly over and ``url`` was asked for."""
+    session = client.session
+    session["last_act"] = int(time.time()) - settings.SESSION_COOKIE_AGE
+    session.set_expiry(60)
+    session.save()
+    morsel: cookies.Morsel[str] | None = client.get(url).cookies.get(settings.SESSION_COOKIE_NAME)
+    return 60 if morsel is None else settings.SESSION_COOKIE_AGE
+
+
+def test_looking_at_a_page_keeps_the_session_alive(browser: Client) -> None:
+    assert expiry_after(browser, "/") == settings.SESSION_COOKIE_AGE
+
+
+def test_a_page_refreshing_itself_does_not_keep_the_session_alive(browser: Client, scan: Scan) -> None:
+    assert expiry_after(browser, "/worklist/rows/") == 60
+    assert expiry_after(browser, reverse("progress", args=[scan.case_id])) == 60
+
+
+def test_a_new_password_is_recorded_and_ends_the_other_sessions(alice: User, browser: Client) -> None:
+    other = Client()
+    other.force_login(alice)
+    new = "another long passphrase"
+    form = {"old_password": PASSWORD, "new_password1": new, "new_password2": new}
+    page = browser.post(reverse("change_password"), form, follow=True)
+    assert "Your password is changed" in words(page)
+    assert other.get("/").status_code == 302
+    alice.refresh_from_db()
+    assert alice.check_password(new)
+    assert Action.PASSWORD_CHANGED in actions()
+
+
+def test_a_weak_password_is_refused_with_the_reason(alice: User, browser: Client) -> None:
+    form = {"old_password": PASSWORD, "new_password1": "password", "new_password2": "password"}
+    response = browser.post(reverse("change_password"), form)
+    assert response.status_code == 400
+    assert "too short" in words(response)
+    assert Action.PASSWORD_CHANGED not in actions()
+
+
+def test_the_address_behind_our_proxy_is_the_one_it_names(
+    alice: User, client: Client, settings: Settings
+) -> None:
+    settings.BEHIND_PROXY = True
+    client.post(
+        DOOR,
+        {"username": "alice", "password": PASSWORD},
+        headers={"X-Forwarded-For": "6.6.6.6, 192.0.2.7"},
+    )
+    assert last_event().address == "192.0.2.7"
+
+
+def test_the_admin_site_has_no_door_of_its_own(client: Client, alice: User, browser: Client) -> None:
+    assert client.get("/admin/")["Location"] == f"{DOOR}?next=%2Fadmin%2F"
+    assert browser.get("/admin/", follow=True).status_code == 403
