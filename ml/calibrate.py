@@ -1,5 +1,6 @@
 """Temperature, thresholds and the notion of "familiar", all chosen on slices held out of training."""
 
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -9,8 +10,9 @@ from scipy.optimize import minimize_scalar
 from ml.decision import HEALTHY, Familiar, softmax
 
 SPECIFICITY: Final = 0.95
-WRONGLY_REFUSED: Final = 0.005
+WRONGLY_REFUSED: Final = 0.01
 SHRINKAGE: Final = 0.05
+RIDGE: Final = 10.0
 COVERAGE_LOSS: Final = 0.05
 
 Logits = NDArray[np.float32]
@@ -54,20 +56,68 @@ def margin(probabilities: NDArray[np.float64], targets: Targets) -> float:
     return round(float(np.clip(min(max(fair, default=0.1), widest), 0.05, 0.3)), 4)
 
 
-def familiar(embeddings: NDArray[np.float32], cells: NDArray[np.str_]) -> Familiar:
-    """One centre per cell (class and source), one covariance within cells, shrunk to its diagonal."""
+def familiar(
+    embeddings: NDArray[np.float32], cells: NDArray[np.str_], strangers: NDArray[np.float32]
+) -> Familiar:
+    """One centre per cell (class and source), one covariance within cells, shrunk to its diagonal.
+
+    ``strangers`` (m, k), which may be none, are embeddings of pictures that are not brain MRI.
+    """
+    known = np.sqrt(np.maximum(embeddings, 0)).astype(np.float64)
     names = np.unique(cells)
-    centres = np.stack([embeddings[cells == name].mean(axis=0) for name in names])
-    within = embeddings - centres[np.searchsorted(names, cells)]
+    centres = np.stack([known[cells == name].mean(axis=0) for name in names])
+    within = known - centres[np.searchsorted(names, cells)]
     covariance = within.T @ within / len(within)
     covariance += SHRINKAGE * np.diag(np.diag(covariance)) + 1e-6 * np.eye(len(covariance))
     values, vectors = np.linalg.eigh(covariance)
-    return Familiar(centres.astype(np.float32), (vectors / np.sqrt(values)).astype(np.float32))
+    whitening = (vectors / np.sqrt(values)).astype(np.float32)
+    origin = (known @ whitening).mean(axis=0).astype(np.float32)
+    blank = Familiar((centres @ whitening).astype(np.float32), whitening, origin, np.zeros_like(origin))
+    return replace(blank, direction=_direction(blank, embeddings, strangers))
 
 
-def farthest(distances: NDArray[np.float32]) -> float:
-    """The distance that wrongly refuses at most ``WRONGLY_REFUSED`` of these brain MRI slices."""
-    return round(float(np.quantile(distances, 1 - WRONGLY_REFUSED)), 4)
+def _direction(
+    blank: Familiar, known: NDArray[np.float32], strangers: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Ridge regression of "stranger" on whitened embeddings, both sides with the same weight."""
+    if not len(strangers):
+        return blank.direction
+    here, there = (blank.whiten(part) - blank.origin for part in (known, strangers))
+    spread = here.T @ here / len(here) + there.T @ there / len(there)
+    return np.asarray(
+        np.linalg.solve(spread / 2 + RIDGE * np.eye(len(spread)), there.mean(axis=0) / 2), np.float32
+    )
+
+
+def limits(familiar: Familiar, embeddings: NDArray[np.float32]) -> dict[str, float]:
+    """Thresholds of ``Familiar`` of which each wrongly refuses ``WRONGLY_REFUSED`` of these slices."""
+    return {
+        "distance": _limit(familiar.distance(embeddings)),
+        "foreignness": _limit(familiar.foreignness(embeddings)),
+    }
+
+
+def _limit(values: NDArray[np.float32]) -> float:
+    return round(float(np.quantile(values, 1 - WRONGLY_REFUSED)), 6)
+
+
+def refused_unseen(
+    known: NDArray[np.float32],
+    cells: NDArray[np.str_],
+    strangers: NDArray[np.float32],
+    held: NDArray[np.float32],
+) -> float | None:
+    """Share of strangers refused when the direction was learnt from the other half of them."""
+    halves = [np.arange(len(strangers)) % 2 == half for half in (0, 1)]
+    if len(strangers) < 2:
+        return None
+    caught = 0
+    for half in halves:
+        learnt = familiar(known, cells, strangers[~half])
+        limit = limits(learnt, held)
+        far = learnt.distance(strangers[half]) > limit["distance"]
+        caught += int(np.sum(far | (learnt.foreignness(strangers[half]) > limit["foreignness"])))
+    return round(caught / len(strangers), 4)
 
 
 def calibration_error(probabilities: NDArray[np.float64], targets: Targets, bins: int = 15) -> float:

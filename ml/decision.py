@@ -1,7 +1,7 @@
 """From a network's logits and embedding to an answer, an "uncertain" or a refusal, with the reason."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,39 +26,52 @@ class Thresholds:
     """Chosen on a validation fold and kept in the card.
 
     ``tumour``: lowest probability of a tumour that is not called ``notumor``. ``margin``: least
-    lead of the most likely class. ``distance``: farthest embedding that still counts as brain MRI.
+    lead of the most likely class. ``distance`` and ``foreignness``: the largest of an embedding that
+    still counts as brain MRI.
     """
 
     tumour: float
     margin: float
     distance: float
+    foreignness: float
 
     @classmethod
     def from_card(cls, card: Mapping[str, Any]) -> "Thresholds":
-        return cls(**{name: float(card["thresholds"][name]) for name in ("tumour", "margin", "distance")})
+        return cls(**{field.name: float(card["thresholds"][field.name]) for field in fields(cls)})
 
 
 @dataclass(frozen=True)
 class Familiar:
-    """What embeddings of brain MRI look like: centres (c, k) in a space whitened by (k, d)."""
+    """What embeddings of brain MRI look like, and in which direction other pictures lie.
+
+    Embeddings are channel means, so their square roots are taken first. ``centres`` (c, k) and
+    ``direction`` (k,) are in the space whitened by ``whitening`` (k, k); ``origin`` (k,) likewise.
+    """
 
     centres: NDArray[np.float32]
     whitening: NDArray[np.float32]
+    origin: NDArray[np.float32]
+    direction: NDArray[np.float32]
 
     @classmethod
     def load(cls, path: Path) -> "Familiar":
         with np.load(path) as kept:
-            return cls(kept["centres"], kept["whitening"])
+            return cls(**{field.name: kept[field.name] for field in fields(cls)})
 
     def save(self, path: Path) -> None:
-        np.savez_compressed(path, centres=self.centres, whitening=self.whitening)
+        np.savez_compressed(path, **{field.name: getattr(self, field.name) for field in fields(self)})
+
+    def whiten(self, embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.asarray(np.sqrt(np.maximum(embeddings, 0)) @ self.whitening)
 
     def distance(self, embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
         """Mahalanobis distance (n,) of embeddings (n, k) to the nearest centre, per dimension."""
-        white = embeddings @ self.whitening
-        centres = self.centres @ self.whitening
-        squared = ((white[:, None, :] - centres[None]) ** 2).mean(axis=2)
+        squared = ((self.whiten(embeddings)[:, None, :] - self.centres[None]) ** 2).mean(axis=2)
         return np.asarray(np.sqrt(squared.min(axis=1)), np.float32)
+
+    def foreignness(self, embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
+        """How far (n,) embeddings (n, k) lie towards pictures of other things."""
+        return np.asarray((self.whiten(embeddings) - self.origin) @ self.direction, np.float32)
 
 
 def softmax(logits: NDArray[np.float32], temperature: float) -> NDArray[np.float64]:
@@ -91,7 +104,13 @@ def decide(probabilities: NDArray[np.float64], thresholds: Thresholds) -> tuple[
     return UNCERTAIN, "near_threshold" if rival == HEALTHY else "two_plausible"
 
 
-def refusal(unusable: str | None, distance: float, thresholds: Thresholds) -> str | None:
-    if unusable is not None:
-        return unusable
-    return "not_brain_mri" if distance > thresholds.distance else None
+def refusals(
+    unusable: Sequence[str | None],
+    embeddings: NDArray[np.float32],
+    familiar: Familiar,
+    thresholds: Thresholds,
+) -> list[str | None]:
+    """For every slice the reason why it is refused, or None."""
+    strange = familiar.distance(embeddings) > thresholds.distance
+    strange |= familiar.foreignness(embeddings) > thresholds.foreignness
+    return [why or ("not_brain_mri" if odd else None) for why, odd in zip(unusable, strange, strict=True)]

@@ -14,8 +14,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from ml import bundle, calibrate, datasets, decision, networks, preprocess, report, train
-from ml.decision import Familiar
+from ml import bundle, calibrate, datasets, decision, images, networks, preprocess, report, train
 from ml.engine import LiteRt
 from ml.errors import BundleError
 from ml.labels import CLASSES
@@ -99,26 +98,53 @@ def _validation(recipe: Recipe, data: Path) -> tuple[NDArray[np.uint8], NDArray[
 
 
 def _calibrate(recipe: Recipe, data: Path, draft: Path) -> dict[str, Any]:
-    """Temperature and thresholds from the fold held out of training; familiar from training slices."""
+    """Temperature and thresholds, all from the slices held out of training."""
     engine = LiteRt(draft / bundle.NETWORK, threads=2)
-    familiar = _familiar(engine, recipe, data)
-    familiar.save(draft / bundle.FAMILIAR)
     pictures, targets = _validation(recipe, data)
-    logits, embeddings = engine.run(_scaled(pictures))
+    logits, _ = engine.run(_scaled(pictures))
     temperature = calibrate.temperature(logits, targets)
     probabilities = decision.softmax(logits, temperature)
+    limits, refused = _refusal(engine, recipe, data, draft)
     thresholds = {
         "tumour": calibrate.tumour_threshold(probabilities, targets),
         "margin": calibrate.margin(probabilities, targets),
-        "distance": calibrate.farthest(familiar.distance(embeddings)),
+        **limits,
     }
-    return {"temperature": temperature, "thresholds": thresholds, "validation_slices": len(targets)}
+    return {
+        "temperature": temperature,
+        "thresholds": thresholds,
+        "validation_slices": len(targets),
+        "not_brain_mri_refused_unseen": refused,
+    }
 
 
-def _familiar(engine: LiteRt, recipe: Recipe, data: Path) -> Familiar:
-    rows, _ = datasets.training_and_validation(datasets.records(data, recipe.data.tables), recipe.data)
-    _, embeddings = engine.run(_scaled(datasets.pixels(data, rows, recipe.network.size)))
-    return calibrate.familiar(embeddings, np.array([row.cell for row in rows]))
+def _refusal(
+    engine: LiteRt, recipe: Recipe, data: Path, draft: Path
+) -> tuple[dict[str, float], float | None]:
+    """Learn what is familiar from training slices, set its limits on held-out ones.
+
+    Both with one hard variant of each slice, so that another framing or noise is no reason to refuse.
+    """
+    rows, held = datasets.training_and_validation(datasets.records(data, recipe.data.tables), recipe.data)
+    known, unseen = (_with_variants(engine, recipe, data, part) for part in (rows, held))
+    cells = np.array([row.cell for row in rows] * 2)
+    strangers = _strangers(engine, recipe.network.size, data)
+    familiar = calibrate.familiar(known, cells, strangers)
+    familiar.save(draft / bundle.FAMILIAR)
+    return calibrate.limits(familiar, unseen), calibrate.refused_unseen(known, cells, strangers, unseen)
+
+
+def _with_variants(
+    engine: LiteRt, recipe: Recipe, data: Path, rows: list[datasets.Row]
+) -> NDArray[np.float32]:
+    """Embeddings (2n, k): the slices as they are, then a variant of each."""
+    plain = datasets.pixels(data, rows, recipe.network.size)
+    return engine.run(_scaled(np.concatenate([plain, train.variants(recipe, data, rows)])))[1]
+
+
+def _strangers(engine: LiteRt, size: int, data: Path) -> NDArray[np.float32]:
+    paths = report.stranger_paths(data)
+    return engine.run(np.stack([preprocess.prepare(images.read(p).slices[0], size) for p in paths]))[1]
 
 
 def _scaled(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -155,7 +181,7 @@ def _card(version: str, recipe: Recipe, chosen: dict[str, Any], run: Path) -> di
             "Three public collections hold nearly all meningiomas and pituitary tumours: T1 after contrast.",
             "Gliomas on FLAIR are low-grade ones of one collection.",
             "Most healthy slices come from other sources than the tumours; skill may partly be the source.",
-            "Refusal knows pictures far from brain MRI; a head CT may pass.",
+            "Some pictures that are not brain MRI pass, most of them head CT and MRI of other parts.",
         ],
         **chosen,
         "operating_point": f"lowest threshold with specificity {calibrate.SPECIFICITY} on validation",

@@ -95,20 +95,10 @@ class Predictor:
         prepared = time.perf_counter()
         logits, embeddings = self._engine.run(x)
         probabilities = decision.softmax(logits, self._temperature)
-        distances = self._familiar.distance(embeddings)
-        refusals = [
-            decision.refusal(reason, float(distance), self._thresholds)
-            for reason, distance in zip(unusable, distances, strict=True)
-        ]
+        refusals = decision.refusals(unusable, embeddings, self._familiar, self._thresholds)
         done = time.perf_counter()
         timings = {"preprocess": _ms(prepared - started), "inference": _ms(done - prepared)}
         return self._answer(probabilities, refusals, timings)
-
-    def measure(self, image: Image) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Logits (n, 4) and distances from familiar embeddings (n,), as calibration needs them."""
-        x = np.stack([preprocess.prepare(pixels, self._size) for pixels in image.slices])
-        logits, embeddings = self._engine.run(x)
-        return logits, self._familiar.distance(embeddings)
 
     def _answer(
         self,

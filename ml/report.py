@@ -73,10 +73,13 @@ def _answers(predictor: Predictor, data: Path, rows: list[Row]) -> Answers:
     return found
 
 
+def stranger_paths(data: Path) -> list[Path]:
+    return sorted((data / "ood").iterdir())
+
+
 def _strangers(predictor: Predictor, data: Path) -> dict[str, Any]:
-    """What the predictor says to pictures that are not brain MRI."""
-    paths = sorted((data / "ood").iterdir())
-    outcomes = [predictor.predict(images.read(path)).outcome for path in paths]
+    """What the predictor says to pictures that are not brain MRI; the refusal was fitted to them."""
+    outcomes = [predictor.predict(images.read(path)).outcome for path in stranger_paths(data)]
     return {
         "pictures": len(outcomes),
         "refused": outcomes.count(REFUSED),

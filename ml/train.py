@@ -265,6 +265,13 @@ def batches(recipe: Recipe, examples: Examples, epoch: int, steps: int) -> Itera
         yield x[..., np.newaxis].astype(np.float32) / np.float32(255), y
 
 
+def variants(recipe: Recipe, data: Path, rows: Sequence[Row]) -> NDArray[np.uint8]:
+    """One random variant (n, size, size) of every row, as training would see it."""
+    examples = _examples(recipe, data, rows)
+    how, rng = Augmentation.from_recipe(recipe.augment), np.random.default_rng(recipe.seed)
+    return np.stack([examples.variant(i, recipe.network.size, how, rng) for i in range(len(rows))])
+
+
 def ahead(source: Iterator[Batch], room: int = 6) -> Iterator[Batch]:
     """The same batches, prepared in a thread while the network works on the ones before."""
     waiting: queue.Queue[Batch | Exception | None] = queue.Queue(room)

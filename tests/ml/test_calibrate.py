@@ -49,15 +49,29 @@ def test_the_margin_leaves_most_slices_answered() -> None:
     assert np.mean(ranked[:, -1] - ranked[:, -2] < margin) <= calibrate.COVERAGE_LOSS + 0.01
 
 
+def heads(count: int) -> np.ndarray:
+    return np.abs(RNG.normal([20, 40, 9], [2, 4, 0.5], (count, 3))).astype(np.float32)
+
+
 def test_embeddings_like_those_known_are_near_and_others_far() -> None:
-    cells = np.array(["a", "b"] * 300)
-    known = RNG.normal(0, [1, 5, 0.1], (600, 3)).astype(np.float32)
-    known[cells == "b", 0] += 20
-    familiar = calibrate.familiar(known, cells)
-    limit = calibrate.farthest(familiar.distance(known))
-    assert np.mean(familiar.distance(known) > limit) <= calibrate.WRONGLY_REFUSED + 0.002
-    strange = np.array([[10, 0, 0], [0, 0, 2]], np.float32)
-    assert (familiar.distance(strange) > limit).all()
+    known, cells = heads(600), np.array(["a", "b"] * 300)
+    familiar = calibrate.familiar(known, cells, np.empty((0, 3), np.float32))
+    limits = calibrate.limits(familiar, known)
+    assert np.mean(familiar.distance(heads(600)) > limits["distance"]) < 0.03
+    assert (familiar.distance(np.array([[20, 40, 30], [80, 40, 9]], np.float32)) > limits["distance"]).all()
+    assert not (familiar.foreignness(known) > limits["foreignness"]).any()
+
+
+def test_strangers_teach_the_direction_in_which_they_lie() -> None:
+    known, cells = heads(600), np.array(["a"] * 600)
+    strangers = heads(40) + np.array([0, 0, 3], np.float32)
+    familiar = calibrate.familiar(known, cells, strangers)
+    limits = calibrate.limits(familiar, known)
+    unseen = heads(100) + np.array([0, 0, 3], np.float32)
+    assert np.mean(familiar.foreignness(unseen) > limits["foreignness"]) > 0.95
+    assert np.mean(familiar.foreignness(heads(600)) > limits["foreignness"]) < 0.03
+    share = calibrate.refused_unseen(known, cells, strangers, known)
+    assert share is not None and share > 0.9
 
 
 def test_brier_runs_from_nothing_to_two() -> None:

@@ -6,7 +6,7 @@ import pytest
 from ml import decision
 from ml.decision import REASONS, Familiar, Thresholds
 
-THRESHOLDS = Thresholds(tumour=0.2, margin=0.1, distance=2.0)
+THRESHOLDS = Thresholds(tumour=0.2, margin=0.1, distance=2.0, foreignness=5.0)
 
 
 @pytest.mark.parametrize(
@@ -39,16 +39,26 @@ def test_every_reason_has_a_sentence() -> None:
     assert all(text.endswith(".") for text in REASONS.values())
 
 
-def test_a_far_embedding_is_refused_and_a_blank_one_says_so() -> None:
-    assert decision.refusal(None, 1.9, THRESHOLDS) is None
-    assert decision.refusal(None, 2.1, THRESHOLDS) == "not_brain_mri"
-    assert decision.refusal("image_blank", 2.1, THRESHOLDS) == "image_blank"
+FAMILIAR = Familiar(
+    centres=np.array([[0, 0], [10, 0]], np.float32),
+    whitening=np.diag([2.0, 1.0]).astype(np.float32),
+    origin=np.array([5, 0], np.float32),
+    direction=np.array([0, 1], np.float32),
+)
+
+
+def test_far_or_foreign_embeddings_are_refused_and_a_blank_slice_says_so() -> None:
+    embeddings = np.array([[0, 0.01], [25, 1], [0, 16], [0, 0]], np.float32)
+    found = decision.refusals([None, None, None, "image_blank"], embeddings, FAMILIAR, THRESHOLDS)
+    assert found == [None, None, "not_brain_mri", "image_blank"]
+    wide = Thresholds(tumour=0.2, margin=0.1, distance=9.0, foreignness=1.5)
+    assert decision.refusals([None], embeddings[2:3], FAMILIAR, wide) == ["not_brain_mri"]
 
 
 def test_distance_is_to_the_nearest_centre_in_whitened_units() -> None:
-    familiar = Familiar(np.array([[0, 0], [10, 0]], np.float32), np.diag([0.5, 1.0]).astype(np.float32))
-    distances = familiar.distance(np.array([[4, 0], [10, 3]], np.float32))
-    assert distances == pytest.approx([np.sqrt(4 / 2), np.sqrt(9 / 2)])
+    distances = FAMILIAR.distance(np.array([[4, 0], [25, 9]], np.float32))
+    assert distances == pytest.approx([np.sqrt(16 / 2), np.sqrt(9 / 2)])
+    assert FAMILIAR.foreignness(np.array([[4, 9]], np.float32)) == pytest.approx([3])
 
 
 def test_a_higher_temperature_is_less_sure_of_the_same_class() -> None:

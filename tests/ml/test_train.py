@@ -102,7 +102,7 @@ def test_an_export_is_a_whole_bundle_that_answers(run: Path, folder: Path, tmp_p
     assert card["weights_stored_as"] in export.FORMS
     assert metrics["holdout"]["slices"] == 12 and metrics["holdout_healthy"]["slices"] == 2
     assert card["metrics"]["holdout"]["accuracy"] == metrics["holdout"]["accuracy"]
-    assert {"tumour", "margin", "distance"} == set(card["thresholds"])
+    assert {"tumour", "margin", "distance", "foreignness"} == set(card["thresholds"])
     assert "/" not in json.dumps(card["recipe"]["name"])
 
 
