@@ -47,7 +47,8 @@ def record(action: Action, *, actor: Actor, about: object = None, **detail: Any)
         actor=actor.user,
         actor_name=actor.label[:150],
         action=action,
-        object_type=type(about).__name__.lower() if about is not None else "",
+        # Not type(): the user of a request is lazy and only says that it is one.
+        object_type=about.__class__.__name__.lower() if about is not None else "",
         object_id=str(getattr(about, "pk", "")) if about is not None else "",
         case_id=_case_id(about),
         address=actor.address,
