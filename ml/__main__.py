@@ -62,9 +62,11 @@ def verify(chosen: argparse.Namespace) -> int:
 
 def train(chosen: argparse.Namespace) -> int:
     from ml import recipe
+
+    found = recipe.read(chosen.recipe)
     from ml import train as training
 
-    print(training.train(recipe.read(chosen.recipe), chosen.data, chosen.out))
+    print(training.train(found, chosen.data, chosen.out))
     return 0
 
 

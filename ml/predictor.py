@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, Self
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,7 +74,12 @@ class Predictor:
     @classmethod
     def load(cls, directory: Path, *, threads: int = 1) -> Self:
         """Verify first, then load. Raises BundleError."""
-        return cls(bundle.verify(directory), threads=threads)
+        sealed = bundle.verify(directory)
+        try:
+            return cls(sealed, threads=threads)
+        except (OSError, ValueError, KeyError, TypeError, BadZipFile) as error:
+            detail = f"The files of bundle {sealed.version} cannot be loaded."
+            raise BundleError(detail, code="bundle_incompatible") from error
 
     def warm_up(self) -> None:
         """Run the bundle's golden picture. BundleError bundle_incompatible if it answers otherwise."""

@@ -73,6 +73,16 @@ def test_a_tampered_bundle_is_never_loaded(tmp_path: Path) -> None:
     assert caught.value.code == "bundle_altered"
 
 
+@pytest.mark.parametrize("name", [bundle.NETWORK, bundle.FAMILIAR])
+def test_a_sealed_file_that_is_no_network_is_refused(tmp_path: Path, name: str) -> None:
+    copy = Path(shutil.copytree(bundle.default(), tmp_path / bundle.default().name))
+    (copy / name).write_bytes(b"not what the name says")
+    bundle.seal(copy)
+    with pytest.raises(BundleError) as caught:
+        Predictor.load(copy)
+    assert caught.value.code == "bundle_incompatible"
+
+
 def test_an_answer_is_complete_and_ready_for_json(predictor: Predictor) -> None:
     answer = predictor.predict(read(brain_png()))
     assert answer.outcome in OUTCOMES and answer.label in CLASSES
