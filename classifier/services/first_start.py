@@ -15,13 +15,25 @@ DEPARTMENT = "Neuroradiology"
 FIRST_USERS = {"clinician": Role.CLINICIAN, "admin": Role.ADMINISTRATOR}
 
 
-def ensure_model(*, actor: Actor) -> str | None:
-    """Register what is installed and activate the default if none is active; the version then activated."""
-    for directory in inference.bundled_versions():
+def ensure_model(*, actor: Actor, replace_missing: bool) -> ModelVersion | None:
+    """Register what is installed; activate the default where none is active. What was activated, if any.
+
+    ``replace_missing`` also where the active version is no longer installed, so that no scan waits for it.
+    """
+    installed = inference.bundled_versions()
+    for directory in installed:
         register_model(actor=actor, directory=directory)
-    if ModelVersion.objects.filter(is_active=True).exists():
+    active = ModelVersion.objects.filter(is_active=True).first()
+    if active and (not replace_missing or active.version in {directory.name for directory in installed}):
         return None
-    return activate_model(actor=actor, version=inference.default_bundle().name).version
+    return activate_model(actor=actor, version=inference.default_bundle().name)
+
+
+def missing_model() -> str:
+    """The active version where its bundle is not installed: workers wait for an administrator's choice."""
+    active = ModelVersion.objects.filter(is_active=True).first()
+    installed = {directory.name for directory in inference.bundled_versions()}
+    return active.version if active and active.version not in installed else ""
 
 
 @transaction.atomic

@@ -1,13 +1,20 @@
 """What `bootstrap` makes of an empty database, and what it leaves alone."""
 
+import json
+import shutil
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from django.contrib.auth import authenticate
 from django.core.management import CommandError, call_command
 from pytest_django.fixtures import Settings
 
+from classifier import inference
+from classifier.audit import Actor
 from classifier.models import AuditEvent, ModelVersion, Role, User
+from classifier.services.model_versions import activate_model
+from ml.bundle import seal
 
 CHOSEN = "correct horse battery staple"
 
@@ -41,12 +48,52 @@ def test_the_bundled_model_is_registered_active_and_audited() -> None:
     assert {"model_registered", "model_activated"} <= set(actions)
 
 
-def test_the_model_an_administrator_chose_stays_active() -> None:
+@pytest.fixture
+def other_bundle(settings: Settings, tmp_path: Path) -> str:
+    """A second installed bundle: the default one under another name, sealed again."""
+    default = inference.default_bundle()
+    bundles = tmp_path / "bundles"
+    shutil.copytree(default.parent, bundles)
+    folder = shutil.copytree(default, bundles / "other-1")
+    card = json.loads((folder / "card.json").read_text())
+    (folder / "card.json").write_text(json.dumps(card | {"version": "other-1"}))
+    seal(folder)
+    settings.BUNDLES_DIR = bundles
+    return folder.name
+
+
+def active() -> str:
+    return ModelVersion.objects.get(is_active=True).version
+
+
+def test_the_model_an_administrator_chose_stays_active(other_bundle: str) -> None:
     bootstrap()
-    ModelVersion.objects.filter(is_active=True).update(is_active=False)
-    ModelVersion.objects.create(version="theirs", sha256="0" * 64, is_active=True)
+    activate_model(actor=Actor.command(), version=other_bundle)
+    assert "active" not in bootstrap()
+    assert active() == other_bundle
+
+
+def test_a_model_that_is_no_longer_installed_is_replaced_on_a_laptop(
+    settings: Settings, other_bundle: str
+) -> None:
     bootstrap()
-    assert ModelVersion.objects.get(is_active=True).version == "theirs"
+    activate_model(actor=Actor.command(), version=other_bundle)
+    shutil.rmtree(settings.BUNDLES_DIR / other_bundle)
+    default = inference.default_bundle().name
+    assert f"Model {default} is active." in bootstrap()
+    assert active() == default
+
+
+def test_a_model_that_is_no_longer_installed_waits_for_an_administrator_in_production(
+    settings: Settings, other_bundle: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bootstrap()
+    activate_model(actor=Actor.command(), version=other_bundle)
+    shutil.rmtree(settings.BUNDLES_DIR / other_bundle)
+    settings.PRODUCTION = True
+    bootstrap()
+    assert active() == other_bundle
+    assert f"Model {other_bundle} is active but not installed" in capsys.readouterr().err
 
 
 def test_generated_passwords_let_the_first_users_in_with_their_roles() -> None:

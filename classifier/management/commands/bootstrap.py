@@ -18,9 +18,19 @@ class Command(PortalCommand):
 
     def act(self, actor: Actor, options: dict[str, Any]) -> None:
         call_command("migrate", interactive=False, verbosity=0)
-        if version := first_start.ensure_model(actor=actor):
-            self.stdout.write(f"Model {version} is active.")
+        self._ensure_model(actor)
         self._create_first_users(actor)
+
+    def _ensure_model(self, actor: Actor) -> None:
+        """On a laptop a model that is gone is replaced; in production an administrator chooses."""
+        activated = first_start.ensure_model(actor=actor, replace_missing=not settings.PRODUCTION)
+        if activated:
+            self.stdout.write(f"Model {activated.version} is active.")
+        if missing := first_start.missing_model():
+            self.stderr.write(
+                f"Model {missing} is active but not installed: no scan is analysed until an administrator"
+                " activates another in the admin site or with manage.py activate_model."
+            )
 
     def _create_first_users(self, actor: Actor) -> None:
         chosen = _chosen_passwords()
