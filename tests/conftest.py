@@ -36,6 +36,13 @@ def quick_hashes_and_private_files(settings: Settings, tmp_path: Path) -> None:
     settings.SCANS_DIR = tmp_path / "scans"
 
 
+@pytest.fixture(autouse=True)
+def own_counters(settings: Settings, tmp_path: Path) -> None:
+    """Throttles count for one test alone; to clear Redis would empty the queues of others."""
+    backend = "django.core.cache.backends.locmem.LocMemCache"
+    settings.CACHES = {"default": {"BACKEND": backend, "LOCATION": str(tmp_path)}}
+
+
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(
     django_db_modify_db_settings_parallel_suffix: None, tmp_path_factory: pytest.TempPathFactory

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 from rest_framework.test import APIClient
 
 from classifier.audit import Actor
@@ -16,11 +15,6 @@ from classifier.services.tokens import issue_token
 MakeClient = Callable[..., APIClient]
 Work = Callable[..., Analysis]
 PROBABILITIES = {"glioma": 0.9, "meningioma": 0.05, "notumor": 0.03, "pituitary": 0.02}
-
-
-@pytest.fixture(autouse=True)
-def empty_counters() -> None:
-    cache.clear()
 
 
 @pytest.fixture

@@ -81,6 +81,11 @@ def test_a_session_does_not_open_the_api(pattern: URLPattern, method: str, alice
     assert_problem(browser.generic(method, address(pattern)), 401, "not_authenticated")
 
 
+def test_a_head_request_needs_the_scope_of_a_get(client_of: MakeClient, alice: User) -> None:
+    assert client_of(alice, "scans:read").head(CASES).status_code == 200
+    assert client_of(alice, "scans:write").head(CASES).status_code == 403
+
+
 def test_a_view_that_declares_no_scope_is_closed_to_everybody(alice: User) -> None:
     class Forgotten(ApiView):
         def get(self, request: object) -> Response:

@@ -141,8 +141,7 @@ def test_a_position_that_is_none_is_400(api: APIClient, scan: Scan, position: st
 def test_a_stored_file_that_is_gone_is_no_view_of_it(api: APIClient, scan: Scan) -> None:
     default_storage.delete(scan.files.get().name)
     before = actions()
-    api.raise_request_exception = False
-    assert_problem(api.get(url(scan, "file/")), 500, "internal_error")
+    assert_problem(api.get(url(scan, "file/")), 500, "file_lost")
     assert actions() == before
 
 

@@ -19,7 +19,13 @@ from classifier.services import intake, listing, reviews
 from classifier.services.waiting import wait_until_finished
 
 UNASSIGNED = "UNASSIGNED"
-STATUS_OF_FAILURE = {"time_limit": 504, "worker_lost": 503, "internal_error": 500, "file_altered": 500}
+STATUS_OF_FAILURE = {
+    "time_limit": 504,
+    "worker_lost": 503,
+    "internal_error": 500,
+    "file_altered": 500,
+    "file_lost": 500,
+}
 
 
 class PredictView(ApiView):
