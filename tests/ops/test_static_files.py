@@ -41,7 +41,7 @@ def test_a_changed_an_added_and_a_removed_file_are_noticed(collections: list[str
     for change in (
         lambda: (tmp_path / "source" / "a.css").write_text("a { color: red }"),
         lambda: (tmp_path / "source" / "c.css").write_text("c {}"),
-        lambda: (tmp_path / "source" / "b.css").unlink(),
+        (tmp_path / "source" / "b.css").unlink,
     ):
         before = len(collections)
         change()
