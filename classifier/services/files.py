@@ -49,8 +49,10 @@ class Shelf:
         if item.sha256 in self._names:
             return
         item.file.seek(0)
+        # Noted first: a disk that fills up leaves half a file.
+        self._names[item.sha256] = storage.new_name()
         try:
-            self._names[item.sha256] = default_storage.save(storage.new_name(), item.file)
+            self._names[item.sha256] = default_storage.save(self._names[item.sha256], item.file)
         except STORAGE_ERRORS as error:
             logger.exception("A file could not be stored")
             raise UserFacingError(

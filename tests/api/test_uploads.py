@@ -135,16 +135,16 @@ def test_a_large_file_that_was_spooled_to_disk_arrives_whole(api: APIClient, set
 def test_a_storage_that_is_away_is_503_and_leaves_nothing(
     api: APIClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    save, stored = LocalScanStorage.save, []
+    save, names = LocalScanStorage.save, []
 
-    def full(self: LocalScanStorage, name: str, content: object) -> str:
-        if stored:
+    def fills_up(self: LocalScanStorage, name: str, content: object) -> str:
+        names.append(save(self, name, content))
+        if len(names) > 1:
             raise OSError(28, "No space left on device")
-        stored.append(save(self, name, content))
-        return stored[0]
+        return names[0]
 
     before = rows()
-    monkeypatch.setattr(LocalScanStorage, "save", full)
+    monkeypatch.setattr(LocalScanStorage, "save", fills_up)
     response = api.post(SCANS, {"file": [upload(brain_png()), upload(brain_png(1))], "patient": "P"})
     assert_problem(response, 503, "storage_unavailable")
     assert rows() == before
