@@ -182,8 +182,6 @@ def _ids(
 def _branches(user: User, departments: Sequence[int], filters: Filters) -> Iterable[dict[str, int]]:
     by_department = filters.department is None and not user.sees_every_department
     by_day = filters.triage is None and (filters.since or filters.until) is not None
-    if filters.reference:
-        by_department = by_day = False
     for department in departments if by_department and departments else [None]:
         for triage in sorted(Case.Triage.values) if by_day else [None]:
             chosen = {"department": department, "triage": triage}
