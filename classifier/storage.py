@@ -31,6 +31,11 @@ class ObjectScanStorage(PrivateStorageMixin, S3Storage):  # type: ignore[misc]
     default_acl = None
     file_overwrite = False
     # An object store that is away must cost a request seconds, not the minutes of botocore's defaults.
+    # Checksum trailers beyond the protocol's own are Amazon's: other S3-compatible stores refuse them.
     client_config = Config(
-        connect_timeout=5, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 2}
+        connect_timeout=5,
+        read_timeout=30,
+        retries={"mode": "standard", "total_max_attempts": 2},
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
     )
