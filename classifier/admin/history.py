@@ -132,6 +132,11 @@ class AnalysisAdmin(HistoryAdmin):
     list_filter = (ScanDepartmentFilter, "status", "outcome", "model_version", "created_at")
     list_select_related = ("scan__case__patient", "model_version")
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Analysis]:
+        """Without the long columns that no page here shows."""
+        found: QuerySet[Analysis] = super().get_queryset(request)
+        return found.defer("slices", "model_version__card")
+
     @admin.display
     def case(self, analysis: Analysis) -> SafeString | str:
         return link(analysis.scan.case)
@@ -182,7 +187,9 @@ def _analyses(found: Any) -> Table:
     return Table.of(
         "Analyses",
         ("Analysis", "Scan", "Requested", "Status", "Outcome", "Tumour probability", "Model version"),
-        found.select_related("scan", "model_version").defer("slices").order_by(*NEWEST_FIRST),
+        found.select_related("scan", "model_version")
+        .defer("slices", "model_version__card")
+        .order_by(*NEWEST_FIRST),
         lambda analysis: (
             link(analysis),
             link(analysis.scan),

@@ -141,6 +141,12 @@ class Analysis(models.Model):
                 condition=Q(status__in=["queued", "running"]),
                 name="analysis_open",
             ),
+            # Few among very many, and what an administrator looks for.
+            models.Index(
+                fields=["-created_at", "-id"],
+                condition=Q(status="failed") | Q(outcome="refused"),
+                name="analysis_unanswered",
+            ),
         ]
 
     def __str__(self) -> str:
