@@ -5,6 +5,7 @@ empty file, and the message is lost; one in a hundred, with a few workers on a b
 moves messages through the machine's shared temporary folder; here they never leave the queue's own.
 """
 
+import contextlib
 import os
 import time
 import uuid
@@ -34,7 +35,27 @@ class Channel(filesystem.Channel):
 
 
 class Transport(filesystem.Transport):
+    """Works inside Celery's event loop, as the Redis transport does.
+
+    Otherwise Celery takes its other pool, whose children share locks: a child killed while it holds
+    one stops the worker for good.
+    """
+
     Channel = Channel
+    implements = filesystem.Transport.implements.extend(asynchronous=True)
+
+    def register_with_event_loop(self, connection: Any, loop: Any) -> None:
+        """Look for a message on each turn of the loop, so also right after a child has ended its task."""
+        loop.on_tick.add(self._look)
+        loop.call_repeatedly(self.polling_interval, _turn)
+
+    def _look(self) -> None:
+        with contextlib.suppress(Empty):
+            self.cycle.get(self._deliver)  # type: ignore[union-attr]
+
+
+def _turn() -> None:
+    """Nothing to do: being due is what turns the loop."""
 
 
 def _names(folder: Path) -> list[str]:

@@ -6,6 +6,7 @@ everything; ``production`` has none for secrets and addresses and refuses to sta
 
 import os
 import secrets
+import ssl
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -209,6 +210,9 @@ if _BROKER_SCHEME == "filesystem":
         "polling_interval": 0.05,
     }
 else:
+    CELERY_BROKER_TRANSPORT = "mri_portal.redis_doorbell:Transport"
+    # kombu alone would take any certificate.
+    CELERY_BROKER_USE_SSL = {"ssl_cert_reqs": ssl.CERT_REQUIRED} if _BROKER_SCHEME == "rediss" else False
     CELERY_BROKER_TRANSPORT_OPTIONS = {
         "visibility_timeout": int(LEASE.total_seconds()) * 2,
         # A web request rings once; without a limit kombu would try for ever to reach a broker that is away.

@@ -1,4 +1,4 @@
-"""The embedded queue: several readers and a writer at once lose and double nothing."""
+"""The queues' own code: several readers and a writer at once lose and double nothing."""
 
 import multiprocessing
 from pathlib import Path
@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 from kombu import Connection
+from kombu.transport import virtual
+
+from mri_portal import redis_doorbell
 
 MESSAGES = 400
 END = -1
@@ -88,6 +91,21 @@ def test_a_folder_that_is_away_holds_no_message_and_works_again_when_it_is_back(
         assert _message(connection) is None
         (tmp_path / "away").rename(folder)
         assert _message(connection) == 1
+
+
+def test_a_message_that_redis_does_not_let_us_acknowledge_gives_its_place_free(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def frozen(self: Any, delivery_tag: str) -> None:
+        raise ConnectionError("timed out")
+
+    monkeypatch.setattr("kombu.transport.redis.QoS.ack", frozen)
+    places = redis_doorbell.QoS(channel=None, prefetch_count=1)
+    virtual.QoS.append(places, object(), "tag")
+    assert not places.can_consume()
+    with pytest.raises(ConnectionError):
+        places.ack("tag")
+    assert places.can_consume()
 
 
 def _ring(connection: Connection, number: int) -> None:
