@@ -10,11 +10,16 @@ from xdist.scheduler import LoadScopeScheduling
 
 class _ByPortal(LoadScopeScheduling):
     def _split_scope(self, nodeid: str) -> str:
-        """Scenarios of one backend together, operations by file, the rest wherever there is room."""
+        """Together: scenarios of one backend, browsers, each file of operations. The rest anywhere."""
         path, _, test = nodeid.partition("::")
-        if path.startswith("tests/processes/"):
-            return test.partition("[")[2]
-        return path if path.startswith("tests/ops/") else nodeid
+        match path.split("/")[1]:
+            case "processes":
+                return test.partition("[")[2]
+            case "e2e":
+                return "e2e"
+            case "ops":
+                return path
+        return nodeid
 
 
 @pytest.hookimpl

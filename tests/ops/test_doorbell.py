@@ -2,6 +2,7 @@
 
 import multiprocessing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -100,7 +101,7 @@ def test_a_message_that_redis_does_not_let_us_acknowledge_gives_its_place_free(
         raise ConnectionError("timed out")
 
     monkeypatch.setattr("kombu.transport.redis.QoS.ack", frozen)
-    places = redis_doorbell.QoS(channel=None, prefetch_count=1)
+    places = redis_doorbell.QoS(SimpleNamespace(do_restore=False), prefetch_count=1)
     virtual.QoS.append(places, object(), "tag")
     assert not places.can_consume()
     with pytest.raises(ConnectionError):
