@@ -16,7 +16,7 @@ run: $(VENV)/.installed
 	@exec $(BIN)/python manage.py portal
 
 test: lint types
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
