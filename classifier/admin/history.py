@@ -120,14 +120,14 @@ class AnalysisAdmin(HistoryAdmin):
     fields = (
         ("id", "scan", "case", "patient"),
         ("status", "attempts", "model_version", "requested_by"),
-        ("outcome", "label", "tumour_probability", "slice_index"),
-        "probabilities",
+        ("outcome", "label", "tumour", "slice_index"),
+        "by_class",
         ("reason", "reason_text"),
         ("error_code", "error_detail"),
         ("created_at", "started_at", "finished_at", "lease_until"),
         "timings",
     )
-    readonly_fields = ("case", "patient")
+    readonly_fields = ("case", "patient", "tumour", "by_class")
     list_display = ("__str__", "case", "status", "outcome", "tumour", "model_version", "created_at")
     list_filter = (ScanDepartmentFilter, "status", "outcome", "model_version", "created_at")
     list_select_related = ("scan__case__patient", "model_version")
@@ -148,6 +148,10 @@ class AnalysisAdmin(HistoryAdmin):
     @admin.display(description="tumour probability")
     def tumour(self, analysis: Analysis) -> str:
         return _percent(analysis)
+
+    @admin.display(description="probabilities")
+    def by_class(self, analysis: Analysis) -> str:
+        return " · ".join(f"{name} {chance:.1%}" for name, chance in (analysis.probabilities or {}).items())
 
     def tables(self, obj: Analysis) -> list[Table]:
         return [_reviews(obj.reviews.all())]

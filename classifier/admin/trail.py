@@ -26,16 +26,7 @@ class AuditEventAdmin(ReadOnlyAdmin):
         "detail",
     )
     readonly_fields = ("case",)
-    list_display = (
-        "created_at",
-        "actor_name",
-        "action",
-        "object_type",
-        "object_id",
-        "case",
-        "via",
-        "address",
-    )
+    list_display = ("created_at", "actor_name", "action", "about", "case", "via", "address")
     list_filter = ("action", "created_at")
     ordering = ("-created_at", "-id")
     search_fields = ("actor_name",)
@@ -54,8 +45,8 @@ class AuditEventAdmin(ReadOnlyAdmin):
         return queryset.filter(actor_name=term), False
 
     @admin.display
-    def object(self, event: AuditEvent) -> str:
-        return event.object_id[:SHOWN_DIGITS]
+    def about(self, event: AuditEvent) -> str:
+        return f"{event.object_type} {event.object_id[:SHOWN_DIGITS]}".strip()
 
     @admin.display
     def case(self, event: AuditEvent) -> SafeString | str:
