@@ -9,11 +9,12 @@ from scipy.optimize import minimize_scalar
 
 from ml.decision import HEALTHY, Familiar, softmax
 
-SPECIFICITY: Final = 0.95
+SPECIFICITY: Final = 0.9
 WRONGLY_REFUSED: Final = 0.01
 SHRINKAGE: Final = 0.05
 RIDGE: Final = 10.0
 COVERAGE_LOSS: Final = 0.05
+LEAST_MARGIN, WIDEST_MARGIN = 0.05, 0.3
 
 Logits = NDArray[np.float32]
 Targets = NDArray[np.int64]
@@ -50,10 +51,10 @@ def margin(probabilities: NDArray[np.float64], targets: Targets) -> float:
     ranked = np.sort(probabilities, axis=1)
     lead = ranked[:, -1] - ranked[:, -2]
     wrong = probabilities.argmax(axis=1) != targets
-    candidates = np.linspace(0.02, 0.3, 15)
+    candidates = np.linspace(0.02, WIDEST_MARGIN, 15)
     fair = [c for c in candidates if (lead < c).any() and wrong[lead < c].mean() >= 0.4]
     widest = float(np.quantile(lead, COVERAGE_LOSS))
-    return round(float(np.clip(min(max(fair, default=0.1), widest), 0.05, 0.3)), 4)
+    return round(float(np.clip(min(max(fair, default=0.1), widest), LEAST_MARGIN, WIDEST_MARGIN)), 4)
 
 
 def familiar(
