@@ -384,8 +384,14 @@ def test_commands_act_under_the_name_of_the_servers_account(world: World) -> Non
     assert all(event.actor_name for event in events)
 
 
-# Tested below or, for the backup that is an export, in `tests/ops`.
-ELSEWHERE = {Action.ANALYSIS_FAILED, Action.TOKEN_REVOKED, Action.MODEL_REGISTERED, Action.EXPORTED}
+# Tested below or, for the backup that is an export and its return, in `tests/ops`.
+ELSEWHERE = {
+    Action.ANALYSIS_FAILED,
+    Action.TOKEN_REVOKED,
+    Action.MODEL_REGISTERED,
+    Action.EXPORTED,
+    Action.RESTORED,
+}
 
 
 def test_every_word_of_the_trail_has_an_act() -> None:

@@ -32,6 +32,7 @@ class AuditEvent(AppendOnlyModel):
         ANALYSIS_VIEWED = "analysis_viewed", "Analysis viewed"
         REVIEW_SUBMITTED = "review_submitted", "Review submitted"
         EXPORTED = "exported", "Exported"
+        RESTORED = "restored", "Restored from a backup"
         TOKEN_ISSUED = "token_issued", "Token issued"
         TOKEN_REVOKED = "token_revoked", "Token revoked"
         MODEL_REGISTERED = "model_registered", "Model registered"

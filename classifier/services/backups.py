@@ -41,7 +41,7 @@ def write_backup(*, actor: Actor, path: Path) -> BackupReport:
     return BackupReport(files=len(names), damaged=damaged)
 
 
-def restore_backup(*, path: Path, replace: bool) -> int:
+def restore_backup(*, actor: Actor, path: Path, replace: bool) -> int:
     """Bring back the archive at ``path``; the number of files.
 
     Everything is verified first. New files come before the database and old ones go after it, and the
@@ -61,6 +61,7 @@ def restore_backup(*, path: Path, replace: bool) -> int:
             raise
         _remove(set(_stored_names()) - set(backup.file_names))
         call_command("migrate", interactive=False, verbosity=0)
+        record(Action.RESTORED, actor=actor, written_at=backup.manifest["written_at"])
         return len(backup.file_names)
 
 

@@ -15,6 +15,7 @@ import psycopg2
 import pytest
 from django.db import connection
 
+from classifier.audit import Actor
 from classifier.backups import archive
 from classifier.backups.archive import BackupError
 from classifier.services.backups import restore_backup
@@ -154,13 +155,15 @@ def test_writing_a_backup_is_in_the_audit_trail(source: Portal, backup: Path) ->
     assert source.rows("SELECT count(*) FROM classifier_auditevent WHERE action = 'exported'") == [(1,)]
 
 
-def test_a_restored_portal_is_the_one_that_was_backed_up(
+def test_a_restored_portal_is_the_one_that_was_backed_up_and_says_so(
     portals: Portals, source: Portal, backup: Path
 ) -> None:
     restored = portals.empty()
     assert "1 files" in restored.manage("restore", str(backup))
     everything = "SELECT action, actor_name, object_id FROM classifier_auditevent ORDER BY id"
-    assert restored.rows(everything) == source.rows(everything)
+    *before, last = restored.rows(everything)
+    assert before == source.rows(everything)
+    assert last[0] == "restored"
     assert restored.patients == ["MRN-1"]
     assert restored.files == source.files
     restored.fill(seed=9)  # sequences, constraints and triggers came along
@@ -215,7 +218,7 @@ def test_what_does_not_fit_this_portal_is_refused(
         writer.add(archive.DATABASE, io.BytesIO(b"x"), 1)
         writer.finish({"database": connection.vendor, "migrations": []} | facts)
     with pytest.raises(BackupError, match=sentence):
-        restore_backup(path=path, replace=False)
+        restore_backup(actor=Actor.command(), path=path, replace=False)
 
 
 def test_a_single_altered_bit_is_found_before_anything_is_touched(tmp_path: Path) -> None:

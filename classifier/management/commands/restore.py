@@ -20,7 +20,8 @@ class Command(PortalCommand):
     def act(self, actor: Actor, options: dict[str, Any]) -> None:
         try:
             with supervisor.only_one(settings.DATA_DIR):
-                files = restore_backup(path=options["file"].absolute(), replace=options["replace"])
+                path = options["file"].absolute()
+                files = restore_backup(actor=actor, path=path, replace=options["replace"])
         except supervisor.Refusal as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"Restored the database and {files} files.")
