@@ -92,6 +92,7 @@ ADMIN: Table = {
     **act("classifier_user_details", posted=400),
     **act("classifier_user_access", posted=302),
     **act("classifier_user_password", posted=400),
+    **act("classifier_user_unlock", posted=302),
     **act("classifier_apitoken_revoke", posted=302),
     **act("auth_group_rename", posted=400),
 }

@@ -42,6 +42,7 @@ class UserAdmin(AdministratorsAdmin):
             self.act_url("<int:pk>/details/", self.details_view, "details"),
             self.act_url("<int:pk>/access/", self.access_view, "access"),
             self.act_url("<int:pk>/password/", self.password_view, "password"),
+            self.act_url("<int:pk>/unlock/", self.unlock_view, "unlock"),
             *super().get_urls(),
         ]
 
@@ -69,6 +70,7 @@ class UserAdmin(AdministratorsAdmin):
             ("Edit", reverse("admin:classifier_user_details", args=[obj.pk])),
             ("Roles and departments", reverse("admin:classifier_user_access", args=[obj.pk])),
             ("Set password", reverse("admin:classifier_user_password", args=[obj.pk])),
+            ("Unlock", reverse("admin:classifier_user_unlock", args=[obj.pk])),
             ("Issue a token", f"{reverse('admin:classifier_apitoken_add')}?user={obj.pk}"),
             *super().tools(request, obj),
         ]
@@ -168,6 +170,21 @@ class UserAdmin(AdministratorsAdmin):
             intro="Every session of this user ends.",
             do=do,
             form_class=PasswordForm,
+        )
+        return self.act(request, act, about=user)
+
+    def unlock_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        user = self._manageable(request, pk)
+
+        def do(_: object) -> str:
+            unlocked = people.unlock_user(actor=admin_actor(request), user=user)
+            return f"User {user} may try again." if unlocked else f"User {user} was not locked out."
+
+        act = Act(
+            title=f"Unlock {user}",
+            submit="Unlock",
+            intro="Failed sign-ins under this name are forgotten, and it may be tried again at once.",
+            do=do,
         )
         return self.act(request, act, about=user)
 

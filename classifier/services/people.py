@@ -6,6 +6,7 @@ An administrator manages everyone but superusers, makes nobody a superuser, and 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import axes.utils
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -125,6 +126,16 @@ def reset_password(*, actor: Actor, user: User, password: str) -> None:
     current.set_password(password)
     current.save(update_fields=["password"])
     record(Action.PASSWORD_CHANGED, actor=actor, about=current)
+
+
+@transaction.atomic
+def unlock_user(*, actor: Actor, user: User) -> bool:
+    """Forget the failed sign-ins of ``user``, from wherever they came; whether there were any."""
+    current = _locked(actor, user)
+    if not axes.utils.reset(username=current.username):
+        return False
+    record(Action.USER_CHANGED, actor=actor, about=current, fields=["failed_sign_ins"])
+    return True
 
 
 def check_password_strength(*, password: str, user: User | None = None) -> None:

@@ -7,6 +7,7 @@ import pytest
 from django.contrib.auth.models import Group, Permission
 from django.test import Client
 from django.urls import reverse
+from pytest_django.fixtures import Settings
 
 from classifier.models import AuditEvent, Role, User
 from tests.admin.conftest import History
@@ -121,6 +122,25 @@ def test_a_new_password_ends_the_sessions_of_its_user(
     assert (event.actor, event.object_id, event.detail) == (ada, str(alice.pk), {})
 
 
+def test_who_is_locked_out_may_be_let_in_sooner(
+    ada: User, alice: User, browser: Callable[[User], Client], settings: Settings
+) -> None:
+    door = reverse("login")
+
+    def sign_in(password: str) -> int:
+        return Client().post(door, {"username": "alice", "password": password}).status_code
+
+    for _ in range(settings.AXES_FAILURE_LIMIT):
+        sign_in("wrong password")
+    assert sign_in(PASSWORD) == settings.AXES_HTTP_RESPONSE_CODE
+    browser(ada).post(page("unlock", alice))
+    event = last_event()
+    assert (event.action, event.actor, event.object_id) == ("user_changed", ada, str(alice.pk))
+    assert sign_in(PASSWORD) == 302
+    answer = browser(ada).post(page("unlock", alice), follow=True)
+    assert b"was not locked out" in answer.content
+
+
 def test_saving_without_a_change_is_no_event(
     ada: User, alice: User, browser: Callable[[User], Client]
 ) -> None:
@@ -143,6 +163,7 @@ SUPERUSER_PAGES = [
     ("details", {"username": "taken-over", "is_active": "on"}),
     ("access", {"roles": []}),
     ("password", {"password": STRONG, "repeated": STRONG}),
+    ("unlock", {}),
 ]
 
 

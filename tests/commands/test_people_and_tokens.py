@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
+from django.test import Client
+from django.urls import reverse
 
 from classifier.models import ApiToken, AuditEvent, User
 from classifier.services.tokens import authenticate_token
@@ -133,3 +135,11 @@ def test_a_command_without_a_database_ends_with_a_sentence_and_no_traceback(
     assert ended.returncode == 1 and ended.stdout == ""
     [sentence] = ended.stderr.splitlines()
     assert sentence.startswith("CommandError: The database cannot be used: ") and words in sentence
+
+
+def test_unlock_user_forgets_failed_sign_ins(alice: User) -> None:
+    assert said("unlock_user", "alice") == "There was no lock.\n"
+    Client().post(reverse("login"), {"username": "alice", "password": "wrong password"})
+    assert said("unlock_user", "alice") == "Unlocked.\n"
+    assert AuditEvent.objects.latest("pk").via == "command"
+    assert refused("unlock_user", "nobody") == "There is no user nobody."
