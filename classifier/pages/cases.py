@@ -51,6 +51,7 @@ def case_page(request: SignedInRequest, case_id: uuid.UUID) -> HttpResponse:
         "case": case,
         "results": found,
         "open": [result.analysis for result in found if not result.analysis.is_finished],
+        "glance": len(found) > 1,
         "previous": max(0, start - results.PAGE) if start else None,
         "next": start + results.PAGE if more else None,
         "first": start + 1,
@@ -69,7 +70,7 @@ def progress(request: SignedInRequest, case_id: uuid.UUID) -> HttpResponse:
     changed, still_open = results.progress(actor=actor, case=case, seen=seen)
     if not changed:
         return HttpResponse(status=204)
-    facts = {"case": case, "results": changed, "open": still_open}
+    facts = {"case": case, "results": changed, "open": still_open, "glance": request.GET.get("glance") == "1"}
     return render(request, "cases/_progress.html", facts)
 
 

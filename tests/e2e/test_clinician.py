@@ -1,0 +1,254 @@
+"""A clinician at work, in a browser, against the real web server, worker and database."""
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, Request, Route, expect
+
+from tests.conftest import DATA
+from tests.e2e.browser import choose_files, open_case, sign_in
+from tests.e2e.phantom import head_png
+from tests.e2e.portal import CLINICIAN, PASSWORD, RunningPortal
+from tests.ml.pictures import brain_dicom, brain_png
+
+OUTCOME = re.compile("suspected|No tumour seen|Uncertain|Refused")
+
+
+def outcome(page: Page):  # type: ignore[no-untyped-def]
+    return page.locator(".outcome")
+
+
+def upload_and_see(page: Page, files: dict[str, bytes]) -> None:
+    choose_files(page, files)
+    expect(page.locator(".upload-words")).to_have_text([re.compile("Accepted")] * len(files))
+    page.get_by_role("link", name="See the results").click()
+    expect(outcome(page)).to_have_text([OUTCOME] * len(files))
+
+
+def test_from_sign_in_to_history(page: Page, portal: RunningPortal) -> None:
+    sign_in(page, portal.url, CLINICIAN, PASSWORD)
+    open_case(page, portal.url, "MRN-100", "Headache for six weeks, mass?", Study_date="2026-01-31")
+    upload_and_see(page, {"axial.png": head_png(1, tumour="ring")})
+    expect(page.get_by_text("tumour probability")).to_be_visible()
+    expect(page.locator(".bar-figure")).to_have_count(4)
+    expect(page.get_by_text("Research use only").first).to_be_visible()
+
+    page.get_by_label("Cannot tell").check()
+    page.get_by_label("Comment").fill("One slice is not enough.")
+    page.get_by_role("button", name="Record review").click()
+    expect(page.get_by_text("Your review is recorded.")).to_be_visible()
+    expect(page.locator(".verdict")).to_contain_text("One slice is not enough.")
+
+    page.get_by_role("link", name="History").click()
+    timeline = page.locator(".timeline")
+    for sentence in ("opened the case", "uploaded scan", "finished analysis", "reviewed: cannot tell"):
+        expect(timeline).to_contain_text(sentence)
+
+    page.get_by_role("link", name="Worklist").click()
+    row = page.get_by_role("row").filter(has_text="MRN-100")
+    expect(row).to_contain_text("Cannot tell")
+
+
+def test_the_result_appears_without_a_reload(at_work: Page, portal: RunningPortal) -> None:
+    page = at_work
+    open_case(page, portal.url, "MRN-101")
+    with portal.workers_held():
+        choose_files(page, {"one.png": head_png(2), "two.png": head_png(3)})
+        page.get_by_role("link", name="See the results").click()
+        expect(outcome(page)).to_have_text(["Waiting for analysis"] * 2)
+        loads: list[Request] = []
+
+        def note(request: Request) -> None:
+            loads.append(request)
+
+        page.on("request", note)
+    expect(outcome(page)).to_have_text([OUTCOME] * 2)
+    expect(page.locator(".glance .tag")).to_have_text([OUTCOME] * 2)
+    expect(page.locator("#poller[hx-get]")).to_have_count(0)
+    assert not [request for request in loads if request.is_navigation_request()]
+
+
+def test_each_file_is_told_what_became_of_it(at_work: Page, portal: RunningPortal) -> None:
+    page = at_work
+    open_case(page, portal.url, "MRN-102")
+    files = {f"slice-{number}.png": brain_png(number) for number in range(5)}
+    choose_files(page, {**files, "copy.png": brain_png(0), "letter.png": b"%PDF-1.4"})
+    expect(page.locator("[data-tally]")).to_have_text("5 accepted, 1 already there, 1 refused")
+    row = page.locator(".upload-row").filter(has_text="letter.png")
+    expect(row).to_contain_text("This is a PDF document")
+    expect(page.locator(".upload-row progress")).to_have_count(0)
+
+
+def test_a_name_of_markup_is_shown_as_text(at_work: Page, portal: RunningPortal) -> None:
+    page = at_work
+    open_case(page, portal.url, "MRN-103")
+    name = "<img src=x onerror=alert(1)>.png"
+    upload_and_see(page, {name: brain_png()})
+    expect(page.get_by_text(name).first).to_be_visible()
+    expect(page.locator("img[src=x]")).to_have_count(0)
+
+
+def test_files_can_be_dropped_anywhere_on_the_page(at_work: Page, portal: RunningPortal) -> None:
+    page = at_work
+    open_case(page, portal.url, "MRN-104")
+    transfer = page.evaluate_handle(
+        """bytes => {
+          const transfer = new DataTransfer();
+          transfer.items.add(new File([new Uint8Array(bytes)], "dropped.png"));
+          return transfer;
+        }""",
+        list(brain_png()),
+    )
+    page.dispatch_event("footer", "drop", {"dataTransfer": transfer})
+    expect(page.locator(".upload-row")).to_contain_text("Accepted")
+
+
+def test_an_upload_that_breaks_can_be_tried_again(at_work: Page, portal: RunningPortal) -> None:
+    page = at_work
+    open_case(page, portal.url, "MRN-105")
+    page.route("**/upload/", lambda route: route.abort())
+    choose_files(page, {"axial.png": brain_png()})
+    row = page.locator(".upload-row")
+    expect(row).to_contain_text("The connection broke. Nothing was stored.")
+    page.unroute("**/upload/")
+    row.get_by_role("button", name="Try again").click()
+    expect(row).to_contain_text("Accepted")
+
+
+def test_leaving_during_an_upload_is_warned_of(at_work: Page, portal: RunningPortal) -> None:
+    page = at_work
+    open_case(page, portal.url, "MRN-106")
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/upload/", hold)
+    choose_files(page, {"axial.png": brain_png()})
+    expect(page.locator("[data-tally]")).to_have_text("1 to go")
+    asked: list[str] = []
+    page.once("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+    page.get_by_role("link", name="Worklist").click()
+    page.get_by_role("heading", name="Worklist").wait_for()
+    assert asked == ["beforeunload"]
+
+
+def test_a_dicom_file_shows_its_picture_and_facts(at_work: Page, portal: RunningPortal) -> None:
+    page = at_work
+    open_case(page, portal.url, "MRN-107")
+    upload_and_see(page, {"IM0001": brain_dicom()})
+    page.locator(".picture a").click()
+    expect(page.get_by_text("Modality")).to_be_visible()
+    picture = page.locator(".picture img")
+    expect(picture).to_be_visible()
+    assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
+
+
+def test_filtering_changes_the_list_and_the_address(at_work: Page, portal: RunningPortal) -> None:
+    page = at_work
+    for reference in ("FILTER-A", "FILTER-B", "OTHER-C"):
+        open_case(page, portal.url, reference)
+    page.goto(portal.url)
+    page.get_by_label("Patient reference").press_sequentially("filter-")
+    expect(page.get_by_role("row").filter(has_text="OTHER-C")).to_have_count(0)
+    expect(page.get_by_role("row").filter(has_text="FILTER-")).to_have_count(2)
+    expect(page).to_have_url(f"{portal.url}/?q=filter-")
+    page.reload()
+    expect(page.get_by_role("row").filter(has_text="FILTER-")).to_have_count(2)
+    page.get_by_label("Status").select_option(label="Tumour suspected")
+    expect(page.get_by_text("No case fits these filters")).to_be_visible()
+    page.get_by_role("link", name="Clear the filters").click()
+    expect(page.get_by_role("row").filter(has_text="OTHER-C")).to_have_count(1)
+
+
+def test_a_case_opened_elsewhere_comes_into_the_worklist_by_itself(
+    at_work: Page, portal: RunningPortal
+) -> None:
+    page = at_work
+    page.goto(portal.url)
+    other = page.context.new_page()
+    open_case(other, portal.url, "ELSEWHERE-1")
+    other.close()
+    page.bring_to_front()
+    expect(page.get_by_role("row").filter(has_text="ELSEWHERE-1")).to_be_visible(timeout=20_000)
+
+
+def test_the_keyboard_alone_is_enough(page: Page, portal: RunningPortal) -> None:
+    page.goto(portal.url)
+    expect(page.get_by_label("Username")).to_be_focused()
+    keys = page.keyboard
+    keys.type(CLINICIAN)
+    keys.press("Tab")
+    keys.type(PASSWORD)
+    keys.press("Enter")
+    page.get_by_role("heading", name="Worklist").wait_for()
+    keys.press("Tab")
+    expect(page.locator(":focus")).to_have_text("Skip to the content")
+    keys.press("Enter")
+    keys.press("Tab")
+    expect(page.locator(":focus")).to_have_text("New case")
+    keys.press("Enter")
+    page.get_by_role("heading", name="New case").wait_for()
+    page.get_by_label("Patient reference").focus()
+    keys.type("KEYS-1")
+    keys.press("Enter")
+    page.get_by_text("Drop images here").wait_for()
+    page.locator("input[type=file]").focus()
+    outline = page.locator(".drop").evaluate("element => getComputedStyle(element).outlineStyle")
+    assert outline == "solid"
+
+
+@pytest.mark.parametrize("width", [360, 768, 1280, 2560])
+def test_no_page_is_wider_than_the_screen(width: int, at_work: Page, portal: RunningPortal) -> None:
+    page = at_work
+    open_case(page, portal.url, f"WIDE-{width}-" + "W" * 50, "Q" * 300)
+    case = page.url.removesuffix("upload/")
+    upload_and_see(page, {"n" * 120 + ".png": brain_png(width)})
+    card = page.locator(".provenance a").last.get_attribute("href") or ""
+    page.set_viewport_size({"width": width, "height": 800})
+    for url in ("/", "/cases/new/", "/settings/", "/settings/password/", "/nothing/", card):
+        page.goto(f"{portal.url}{url}")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, url
+    for url in (case, f"{case}history/", f"{case}upload/"):
+        page.goto(url)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, url
+
+
+def test_without_scripts_an_upload_and_its_result_still_work(page: Page, portal: RunningPortal) -> None:
+    assert page.context.browser
+    context = page.context.browser.new_context(java_script_enabled=False)
+    plain = context.new_page()
+    sign_in(plain, portal.url, CLINICIAN, PASSWORD)
+    open_case(plain, portal.url, "PLAIN-1")
+    choose_files(plain, {"axial.png": brain_png(), "letter.png": b"%PDF-1.4"})
+    plain.get_by_role("button", name="Upload").click()
+    expect(plain.locator(".uploads")).to_contain_text("Accepted")
+    expect(plain.locator(".uploads")).to_contain_text("This is a PDF document")
+    plain.get_by_role("link", name="See the results").click()
+    expect(plain.locator(".scan")).to_have_count(1)
+    context.close()
+
+
+def test_a_server_that_does_not_answer_is_told_of_until_it_does(at_work: Page, portal: RunningPortal) -> None:
+    page = at_work
+    open_case(page, portal.url, "MRN-108")
+    with portal.workers_held():
+        choose_files(page, {"axial.png": brain_png()})
+        page.get_by_role("link", name="See the results").wait_for()
+        page.route("**/progress/**", lambda route: route.abort())
+        page.get_by_role("link", name="See the results").click()
+        expect(page.locator("#offline")).to_be_visible()
+        page.unroute("**/progress/**")
+    expect(outcome(page)).to_have_text(OUTCOME)
+    expect(page.locator("#offline")).to_be_hidden()
+
+
+@pytest.mark.data
+@pytest.mark.skipif(not DATA.is_dir(), reason="the research images are not beside the project")
+def test_a_real_image_gets_its_class(at_work: Page, portal: RunningPortal) -> None:
+    real = sorted(Path(DATA / "nickparvar" / "Testing").rglob("*.jpg"))
+    assert real
+    page = at_work
+    open_case(page, portal.url, "REAL-1")
+    upload_and_see(page, {"real.jpg": real[0].read_bytes()})
