@@ -385,6 +385,7 @@ STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = Path(env.text("PORTAL_STATIC_ROOT", str(DATA_DIR / "static")))
 LOG_LEVEL = env.choice("PORTAL_LOG_LEVEL", "info", ["debug", "info", "warning", "error"]).upper()
+_CHATTER_LEVEL = "DEBUG" if LOG_LEVEL == "DEBUG" else "WARNING"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -402,6 +403,8 @@ LOGGING = {
         "classifier": {"level": LOG_LEVEL},
         "mri_portal": {"level": LOG_LEVEL},
         "celery": {"level": LOG_LEVEL},
+        # Several lines for every task and sweep; our own line says what became of an analysis.
+        **{f"celery.{name}": {"level": _CHATTER_LEVEL} for name in ("app.trace", "worker.strategy", "beat")},
         "django.security.DisallowedHost": {"level": "CRITICAL"},
     },
 }

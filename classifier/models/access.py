@@ -27,5 +27,4 @@ class DepartmentQuerySet(models.QuerySet[M]):
             return self
         if not user.has_role(Role.CLINICIAN, Role.REVIEWER):
             return self.none()
-        departments = list(user.departments.values_list("pk", flat=True))
-        return self.filter(**{f"{self.department_path}__in": departments})
+        return self.filter(**{f"{self.department_path}__in": user.department_keys})

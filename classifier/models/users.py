@@ -15,8 +15,17 @@ class Role(models.TextChoices):
 
 class User(AbstractUser):
     @cached_property
+    def _memberships(self) -> list[tuple[int, str]]:
+        """Every request asks for its user's groups several times; the database is asked once."""
+        return list(self.groups.values_list("pk", "name"))
+
+    @property
     def group_names(self) -> frozenset[str]:
-        return frozenset(self.groups.values_list("name", flat=True))
+        return frozenset(name for _, name in self._memberships)
+
+    @property
+    def department_keys(self) -> list[int]:
+        return [pk for pk, name in self._memberships if name not in Role.values]
 
     def has_role(self, *roles: Role) -> bool:
         return self.is_active and not self.group_names.isdisjoint(roles)

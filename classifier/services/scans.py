@@ -17,7 +17,7 @@ from classifier.errors import NotAllowed, NotFound, UserFacingError
 from classifier.models import Case, Scan, ScanFile
 from classifier.services.analyses import queue_analysis
 from classifier.services.files import STORAGE_ERRORS, CheckedFile, Shelf, check_files, stored
-from classifier.services.triage import refresh_triage
+from classifier.services.triage import raise_triage_to_waiting
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ def take_in(*, actor: Actor, case: Case, files: Sequence[CheckedFile], shelf: Sh
 
     The lock lets one upload at a time into a case, so that the same bytes sent twice at once meet here.
     """
-    Case.objects.select_for_update(no_key=True).get(pk=case.pk)
+    Case.objects.select_for_update(no_key=True).values_list("pk").get(pk=case.pk)
     known = _known(case, files)
     uploads = []
     for item in files:
@@ -70,7 +70,8 @@ def take_in(*, actor: Actor, case: Case, files: Sequence[CheckedFile], shelf: Sh
         if created:
             known[item.scan_digest] = _create(actor, case, item, shelf.take(item))
         uploads.append(Upload(known[item.scan_digest], created=created))
-    refresh_triage(case_id=case.pk)
+    if any(upload.created for upload in uploads):
+        raise_triage_to_waiting(case_id=case.pk)
     return uploads
 
 

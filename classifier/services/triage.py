@@ -3,36 +3,46 @@
 import uuid
 
 from classifier.models import Analysis, Case
-from classifier.models.analysis import Outcome
+from classifier.models.analysis import TUMOUR_OUTCOMES, Outcome
 
 Triage = Case.Triage
 
 
 def refresh_triage(*, case_id: uuid.UUID) -> None:
     """Recompute inside the caller's transaction; the row lock orders concurrent results."""
-    case = Case.objects.select_for_update(no_key=True).get(pk=case_id)
+    cases = Case.objects.filter(pk=case_id)
+    before = cases.select_for_update(no_key=True).values_list("triage", flat=True).get()
     triage = max(_latest_standings(case_id), default=Triage.EMPTY)
-    if case.triage != triage:
-        case.triage = triage
-        case.save(update_fields=["triage"])
+    if before != triage:
+        cases.update(triage=triage)
 
 
-def _latest_standings(case_id: uuid.UUID) -> list[int]:
-    analyses = Analysis.objects.filter(scan__case_id=case_id).order_by("created_at")
-    latest = {analysis.scan_id: analysis for analysis in analyses.prefetch_related("reviews")}
-    return [standing_of(analysis) for analysis in latest.values()]
+def raise_triage_to_waiting(*, case_id: uuid.UUID) -> None:
+    """Enough for a scan that is new to the case: it can only make the case more pressing."""
+    Case.objects.filter(pk=case_id, triage__lt=Triage.WAITING).update(triage=Triage.WAITING)
 
 
 def standing_of(analysis: Analysis) -> int:
     """Where a scan whose latest analysis this is would put its case; reads the prefetched reviews."""
-    if not analysis.is_finished:
+    return _standing(analysis.status, analysis.outcome, bool(analysis.reviews.all()))
+
+
+def _latest_standings(case_id: uuid.UUID) -> list[int]:
+    analyses = Analysis.objects.filter(scan__case_id=case_id).order_by("created_at")
+    rows = analyses.values_list("scan_id", "status", "outcome", "reviews__id")
+    latest = {scan: (status, outcome, review is not None) for scan, status, outcome, review in rows}
+    return [_standing(*answer) for answer in latest.values()]
+
+
+def _standing(status: str, outcome: str, reviewed: bool) -> int:
+    if status not in Analysis.FINISHED:
         return Triage.WAITING
-    if analysis.reviews.all():
+    if reviewed:
         return Triage.REVIEWED
-    if analysis.suspects_tumour:
+    if outcome in TUMOUR_OUTCOMES:
         return Triage.SUSPECTED
-    if analysis.outcome == Outcome.UNCERTAIN:
+    if outcome == Outcome.UNCERTAIN:
         return Triage.UNCERTAIN
-    if analysis.outcome == Outcome.NO_TUMOUR:
+    if outcome == Outcome.NO_TUMOUR:
         return Triage.NO_TUMOUR
     return Triage.FAILED

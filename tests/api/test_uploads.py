@@ -157,7 +157,7 @@ def test_a_failure_after_the_rows_leaves_neither_row_nor_file(
     def broken(**_: object) -> None:
         raise RuntimeError("broken")
 
-    monkeypatch.setattr("classifier.services.scans.refresh_triage", broken)
+    monkeypatch.setattr("classifier.services.scans.raise_triage_to_waiting", broken)
     before, said = rows(), actions()
     api.raise_request_exception = False
     response = api.post(SCANS, {"file": upload(brain_png()), "patient": "P"})

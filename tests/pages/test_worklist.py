@@ -139,6 +139,7 @@ def test_several_departments_are_one_list(make_cases: MakeCases, alice: User, bo
     make_cases(2, prefix="O", department=ORTHO, triage=Triage.UNCERTAIN)
     assert found(alice) == ["N-000", "N-001"]
     alice.groups.add(Group.objects.get(name=ORTHO))
+    alice = User.objects.get(pk=alice.pk)  # as the next request reads her
     assert found(alice) == ["N-000", "N-001", "O-000", "O-001"]
     ortho = Group.objects.get(name=ORTHO)
     assert found(alice, department=ortho.pk) == ["O-000", "O-001"]

@@ -68,3 +68,13 @@ def test_a_new_analysis_brings_a_reviewed_case_back(scan: Scan, worker: Worker, 
     assert standing() == Triage.WAITING
     worker.finish(scan, prediction("meningioma"))
     assert standing() == Triage.SUSPECTED
+
+
+def test_the_same_bytes_again_leave_a_case_where_it_stands_and_a_new_scan_makes_it_wait(
+    scan: Scan, worker: Worker, as_alice: Actor, case: Case
+) -> None:
+    submit_review(actor=as_alice, analysis=worker.finish(scan, prediction("notumor")), verdict="agree")
+    upload_scans(actor=as_alice, case=case, files=[upload(brain_png())])
+    assert standing() == Triage.REVIEWED
+    upload_scans(actor=as_alice, case=case, files=[upload(brain_png(seed=5))])
+    assert standing() == Triage.WAITING
