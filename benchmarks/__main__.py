@@ -1,0 +1,24 @@
+"""``python -m benchmarks [throughput | worklist]``; without a name, both. See docs/performance.md."""
+
+import argparse
+import os
+import sys
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks")
+    parser.add_argument("what", nargs="?", choices=["throughput", "worklist"])
+    parser.add_argument("--seconds", type=float, default=10, help="length of one measurement")
+    parser.add_argument("--rounds", type=int, default=3, help="how often each is measured")
+    parser.add_argument("--cases", type=int, default=1_000_000, help="how many the worklist holds")
+    options = parser.parse_args()
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} before the start")
+    if options.what != "worklist":
+        from benchmarks import throughput
+
+        throughput.measure(seconds=options.seconds, rounds=options.rounds)
+
+
+if __name__ == "__main__":
+    main()
