@@ -13,6 +13,7 @@ SPECIFICITY: Final = 0.9
 WRONGLY_REFUSED: Final = 0.01
 SHRINKAGE: Final = 0.05
 RIDGE: Final = 10.0
+SLACK: Final = 1.3
 COVERAGE_LOSS: Final = 0.05
 LEAST_MARGIN, WIDEST_MARGIN = 0.05, 0.3
 
@@ -91,9 +92,12 @@ def _direction(
 
 
 def limits(familiar: Familiar, embeddings: NDArray[np.float32]) -> dict[str, float]:
-    """Thresholds of ``Familiar`` of which each wrongly refuses ``WRONGLY_REFUSED`` of these slices."""
+    """Thresholds of ``Familiar``: foreignness wrongly refuses ``WRONGLY_REFUSED`` of these slices.
+
+    Distance is given ``SLACK``: a large bright tumour of another collection is far from the known, too.
+    """
     return {
-        "distance": _limit(familiar.distance(embeddings)),
+        "distance": _limit(SLACK * familiar.distance(embeddings)),
         "foreignness": _limit(familiar.foreignness(embeddings)),
     }
 

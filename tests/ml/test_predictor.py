@@ -157,4 +157,11 @@ def test_a_bundle_reproduces_its_own_figures_on_a_fixed_subsample(directory: Pat
 def test_real_brain_slices_are_seldom_refused(predictor: Predictor, data: Path) -> None:
     rows = datasets.holdout(datasets.table(data, "slices"))[::10]
     outcomes = [predictor.predict(read(data / row.path)).outcome for row in rows]
-    assert len(outcomes) > 60 and outcomes.count("refused") <= 0.05 * len(outcomes)
+    assert len(outcomes) > 60 and outcomes.count("refused") <= 0.01 * len(outcomes)
+
+
+@pytest.mark.data
+def test_large_bright_tumours_of_a_small_collection_are_not_refused(predictor: Predictor, data: Path) -> None:
+    rows = [row for row in datasets.published_test(data) if row.cell == "meningioma/sartaj" and not row.flag]
+    outcomes = [predictor.predict(read(data / row.path)).outcome for row in rows[::3]]
+    assert len(outcomes) > 30 and outcomes.count("refused") <= 1
