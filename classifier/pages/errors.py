@@ -39,6 +39,7 @@ def respond(request: HttpRequest, *, status: int, code: str, detail: str, headin
             content_type="application/problem+json",
         )
     facts = {
+        "request": request,
         "status": status,
         "code": code,
         "detail": detail,

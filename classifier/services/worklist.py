@@ -104,17 +104,16 @@ def find_worklist(
     *, user: User, filters: Filters, after: Position | None = None, before: Position | None = None
 ) -> Page:
     """The same unrecorded, for a page that refreshes itself."""
-    departments = [group.pk for group in departments_of(user)]
     cases = _filtered(Case.objects.visible_to(user), filters)
     if before is not None:
-        ids = _ids(cases.filter(_beyond(before, above=True)), user, departments, filters, OLDEST_FIRST)
+        ids = _ids(cases.filter(_beyond(before, above=True)), user, filters, OLDEST_FIRST)
         if len(ids) > PAGE:
             return _page(_rows(ids[:PAGE])[::-1], has_previous=True, has_next=True)
         # Fewer than a page lie above: that is the first page, and it shall be full.
         before, cases = None, _filtered(Case.objects.visible_to(user), filters)
     if after is not None:
         cases = cases.filter(_beyond(after, above=False))
-    ids = _ids(cases, user, departments, filters, NEWEST_FIRST)
+    ids = _ids(cases, user, filters, NEWEST_FIRST)
     return _page(_rows(ids[:PAGE]), has_previous=after is not None, has_next=len(ids) > PAGE)
 
 
@@ -158,19 +157,13 @@ def _beyond(position: Position, *, above: bool) -> TupleGreaterThan | TupleLessT
     return TupleGreaterThan(columns, values) if above else TupleLessThan(columns, values)
 
 
-def _ids(
-    cases: QuerySet[Case],
-    user: User,
-    departments: Sequence[int],
-    filters: Filters,
-    order: Sequence[str],
-) -> list[uuid.UUID]:
+def _ids(cases: QuerySet[Case], user: User, filters: Filters, order: Sequence[str]) -> list[uuid.UUID]:
     """At most a page and one keys, in order.
 
     PostgreSQL reads an index in order only below one value of its leading columns, so it is asked for
     a page of each department (and, within days, of each triage) and merges those.
     """
-    branches = list(_branches(user, departments, filters))
+    branches = list(_branches(user, filters))
     if len(branches) == 1 or not connection.features.supports_slicing_ordering_in_compound:
         return list(cases.order_by(*order).values_list("pk", flat=True)[: PAGE + 1])
     columns = ("triage", "created_at", "id")
@@ -179,10 +172,11 @@ def _ids(
     return [case_id for _, _, case_id in merged]
 
 
-def _branches(user: User, departments: Sequence[int], filters: Filters) -> Iterable[dict[str, int]]:
-    by_department = filters.department is None and not user.sees_every_department
+def _branches(user: User, filters: Filters) -> Iterable[dict[str, int]]:
+    one_list = user.sees_every_department or filters.department is not None
+    departments: Sequence[int | None] = [None] if one_list else user.department_keys or [None]
     by_day = filters.triage is None and (filters.since or filters.until) is not None
-    for department in departments if by_department and departments else [None]:
+    for department in departments:
         for triage in sorted(Case.Triage.values) if by_day else [None]:
             chosen = {"department": department, "triage": triage}
             yield {name: value for name, value in chosen.items() if value is not None}

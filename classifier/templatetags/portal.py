@@ -26,6 +26,14 @@ def percent(share: float | None) -> str:
 
 
 @register.filter
+def tumour(analysis: Analysis | None) -> str:
+    """The probability of any tumour; empty where there is none or, refused, it means nothing."""
+    if analysis is None or analysis.tumour_probability is None or analysis.outcome == Outcome.REFUSED:
+        return ""
+    return percent(analysis.tumour_probability)
+
+
+@register.filter
 def age(moment: datetime) -> str:
     """How long ago, in the one unit that matters."""
     passed = timezone.now() - moment

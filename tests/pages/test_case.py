@@ -48,7 +48,7 @@ def test_a_result_is_told_in_words_with_four_numbers_its_model_and_its_limits(
         ),
         (
             prediction("refused", reason="unlike_training", reason_text="This is no brain MRI."),
-            "Refused 97% tumour probability This is no brain MRI.",
+            "Refused This is no brain MRI. Model test-1",
         ),
         (
             UserFacingError("image_truncated", "The file is incomplete."),
