@@ -9,6 +9,7 @@ import os
 import shutil
 import tempfile
 import uuid
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import psycopg2
@@ -67,6 +68,8 @@ def _share_of(worker: str) -> dict[str, str]:
 WORKER = os.environ.get("PYTEST_XDIST_WORKER")
 CHOSEN = _share_of(WORKER) if WORKER else _choose()
 os.environ.update(CHOSEN)
+# WhiteNoise warns of a missing folder once for every client of a test.
+Path(CHOSEN["PORTAL_DATA_DIR"], "static").mkdir(mode=0o700, parents=True)
 
 
 def pytest_report_header(config: pytest.Config) -> str:

@@ -22,7 +22,7 @@ from classifier.services.backups import restore_backup
 from tests import backends
 from tests.ops.running import clean_environment, fresh_database, manage
 
-pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("backups")]
+pytestmark = pytest.mark.processes
 
 FILL = """
 from classifier.audit import Actor

@@ -27,7 +27,7 @@ from tests.ops.running import (
 from tests.processes.servers import free_port
 from tests.processes.waiting import wait_until
 
-pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("compose")]
+pytestmark = pytest.mark.processes
 HOST = "mri.hospital.example"
 ADMIN_PASSWORD = "correct horse battery staple"
 # What Caddy adds to every request.
