@@ -37,6 +37,10 @@ class Worker:
 
     def finish(self, scan: Scan, answer: dict[str, Any] | Exception | None = None) -> Analysis:
         """The latest analysis of ``scan`` after the worker had its turn and got, or raised, ``answer``."""
+        return self.take(scan.analyses.latest("created_at").pk, answer)
+
+    def take(self, analysis_id: Any, answer: dict[str, Any] | Exception | None = None) -> Analysis:
+        """The same for one analysis by its key, as a message names it."""
 
         def analyse(*_: Any, **__: Any) -> dict[str, Any]:
             if isinstance(answer, Exception):
@@ -44,10 +48,8 @@ class Worker:
             return answer or prediction()
 
         self._monkeypatch.setattr(inference, "analyse", analyse)
-        analysis = scan.analyses.latest("created_at")
-        run_analysis(analysis_id=analysis.pk)
-        analysis.refresh_from_db()
-        return analysis
+        run_analysis(analysis_id=analysis_id)
+        return Analysis.objects.get(pk=analysis_id)
 
 
 @pytest.fixture

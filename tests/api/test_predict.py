@@ -11,9 +11,10 @@ from classifier.errors import UserFacingError
 from classifier.models import Analysis, Case, Patient, Scan, User
 from classifier.services import waiting
 from tests.api.checks import actions, assert_problem, rows
-from tests.api.conftest import PROBABILITIES, MakeClient, Work, prediction
+from tests.api.conftest import MakeClient, Work
 from tests.conftest import NEURO, upload
 from tests.ml.pictures import brain_png
+from tests.worker import PROBABILITIES, prediction
 
 PREDICT = "/api/v1/predict/"
 

@@ -18,9 +18,10 @@ from classifier.errors import UserFacingError
 from classifier.models import AuditEvent, Case, Scan, User
 from classifier.services.cases import open_case
 from tests.api.checks import actions, assert_problem
-from tests.api.conftest import PROBABILITIES, Work, prediction
+from tests.api.conftest import Work
 from tests.conftest import upload
 from tests.ml.pictures import brain_png
+from tests.worker import PROBABILITIES, prediction
 
 LISTS = ["patients", "cases", "scans"]
 

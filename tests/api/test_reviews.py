@@ -5,7 +5,8 @@ from rest_framework.test import APIClient
 
 from classifier.models import Analysis, Review, Scan, User
 from tests.api.checks import assert_problem
-from tests.api.conftest import MakeClient, Work, prediction
+from tests.api.conftest import MakeClient, Work
+from tests.worker import prediction
 
 
 @pytest.fixture
