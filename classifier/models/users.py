@@ -15,25 +15,25 @@ class Role(models.TextChoices):
 
 class User(AbstractUser):
     @cached_property
-    def _memberships(self) -> list[tuple[int, str]]:
-        """Every request asks for its user's groups several times; the database is asked once."""
-        return list(self.groups.values_list("pk", "name"))
+    def _groups(self) -> list[Group]:
+        """A request asks for its user's groups several times; the database is asked once."""
+        return list(self.groups.order_by("name"))
 
     @property
     def group_names(self) -> frozenset[str]:
-        return frozenset(name for _, name in self._memberships)
-
-    @property
-    def department_keys(self) -> list[int]:
-        return [pk for pk, name in self._memberships if name not in Role.values]
+        return frozenset(group.name for group in self._groups)
 
     def has_role(self, *roles: Role) -> bool:
         return self.is_active and not self.group_names.isdisjoint(roles)
 
     @property
-    def departments(self) -> models.QuerySet[Group]:
+    def departments(self) -> list[Group]:
         """The groups that are departments, by name."""
-        return self.groups.exclude(name__in=Role.values).order_by("name")
+        return [group for group in self._groups if group.name not in Role.values]
+
+    @property
+    def department_keys(self) -> list[int]:
+        return [group.pk for group in self.departments]
 
     @property
     def sees_every_department(self) -> bool:

@@ -23,7 +23,7 @@ class PatientDetails:
 
 def department_for(*, user: User, name: str = "") -> Group:
     """The named department of ``user``, or the only one when none is named."""
-    departments = list(user.departments)
+    departments = user.departments
     if name:
         departments = [group for group in departments if group.name == name]
         if not departments:

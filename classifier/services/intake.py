@@ -85,8 +85,13 @@ def _take_in(
 ) -> list[Upload]:
     with stored(new_to(case, files) if case else files) as shelf, transaction.atomic():
         row = _claim(actor.require_user(), key, digest) if key else None
-        case = case or _open(actor, destination)
-        uploads = take_in(actor=actor, case=case, files=files, shelf=shelf)
+        uploads = take_in(
+            actor=actor,
+            case=case or _open(actor, destination),
+            files=files,
+            shelf=shelf,
+            just_opened=case is None,
+        )
         if row is not None:
             row.scans.set(upload.scan for upload in uploads)
         shelf.seal()

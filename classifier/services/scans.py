@@ -57,13 +57,11 @@ def new_to(case: Case, files: Sequence[CheckedFile]) -> list[CheckedFile]:
     return [item for item in files if item.scan_digest not in known]
 
 
-def take_in(*, actor: Actor, case: Case, files: Sequence[CheckedFile], shelf: Shelf) -> list[Upload]:
-    """Inside the caller's transaction: the rows of each file, in order.
-
-    The lock lets one upload at a time into a case, so that the same bytes sent twice at once meet here.
-    """
-    Case.objects.select_for_update(no_key=True).values_list("pk").get(pk=case.pk)
-    known = _known(case, files)
+def take_in(
+    *, actor: Actor, case: Case, files: Sequence[CheckedFile], shelf: Shelf, just_opened: bool = False
+) -> list[Upload]:
+    """The rows of each file, inside the caller's transaction, which may have ``just_opened`` the case."""
+    known = {} if just_opened else _known_from_here_on(case, files)
     uploads = []
     for item in files:
         created = item.scan_digest not in known
@@ -155,6 +153,12 @@ def _open(file: ScanFile) -> File:  # type: ignore[type-arg]
 def _known(case: Case, files: Sequence[CheckedFile]) -> dict[str, Scan]:
     digests = {item.scan_digest for item in files}
     return {scan.digest: scan for scan in Scan.objects.filter(case=case, digest__in=digests)}
+
+
+def _known_from_here_on(case: Case, files: Sequence[CheckedFile]) -> dict[str, Scan]:
+    """The lock lets one upload at a time into a case, so that the same bytes sent twice at once meet here."""
+    Case.objects.select_for_update(no_key=True).values_list("pk").get(pk=case.pk)
+    return _known(case, files)
 
 
 def _create(actor: Actor, case: Case, item: CheckedFile, name: str) -> Scan:

@@ -117,7 +117,7 @@ def find_worklist(
     return _page(_rows(ids[:PAGE]), has_previous=after is not None, has_next=len(ids) > PAGE)
 
 
-def departments_of(user: User) -> QuerySet[Group]:
+def departments_of(user: User) -> Iterable[Group]:
     """The departments whose cases ``user`` may see."""
     if user.sees_every_department:
         return Group.objects.exclude(name__in=Role.values).order_by("name")
