@@ -3,7 +3,9 @@
 Read in Gunicorn's parent, so a refused setting stops it here, before any child is started.
 """
 
+import gc
 import sys
+from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -26,3 +28,8 @@ max_requests = 20_000
 max_requests_jitter = 2_000
 control_socket_disable = True
 loglevel = "warning"
+
+
+def post_worker_init(worker: Any) -> None:
+    """What has been loaded by now stays: the garbage collector need not look through it again and again."""
+    gc.freeze()

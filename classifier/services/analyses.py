@@ -80,7 +80,8 @@ def recover_analyses() -> int:
 
 def _claim(analysis_id: uuid.UUID) -> Analysis | None:
     """The analysis, if it waits, this worker holds the active model and no other one was faster."""
-    analysis = Analysis.objects.select_related("scan").filter(pk=analysis_id, status=Status.QUEUED).first()
+    waiting = Analysis.objects.filter(pk=analysis_id, status=Status.QUEUED)
+    analysis = waiting.select_related("scan").only("status", "attempts", "scan__case_id").first()
     model_version = prepare_model() if analysis else None
     if analysis is None or model_version is None:
         return None
@@ -92,8 +93,7 @@ def _claim(analysis_id: uuid.UUID) -> Analysis | None:
         "started_at": now,
         "lease_until": now + settings.LEASE,
     }
-    waiting = Analysis.objects.filter(pk=analysis.pk, status=Status.QUEUED, attempts=analysis.attempts)
-    if not waiting.update(**claimed):
+    if not waiting.filter(attempts=analysis.attempts).update(**claimed):
         return None
     for name, value in claimed.items():
         setattr(analysis, name, value)

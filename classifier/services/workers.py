@@ -1,5 +1,6 @@
 """A worker child: loads the model once at its start, says so, and keeps saying that it lives."""
 
+import gc
 import logging
 import os
 import socket
@@ -28,6 +29,7 @@ def start_worker() -> None:
     What is in the way now (a database that restarts, an altered bundle) is tried again with every beat.
     """
     _beat()
+    gc.freeze()  # what has been loaded by now stays; the collector need not look through it again
     threading.Thread(target=_keep_beating, name="heartbeat", daemon=True).start()
 
 
