@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.02, 0.25
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 1.0
 
 
 class Client(Protocol):
