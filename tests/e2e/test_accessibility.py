@@ -52,7 +52,8 @@ def test_no_page_keeps_anybody_out(theme: str, width: int, plain_page: Page, por
     expect(page.locator(".provenance a")).to_have_count(2)
     found += complaints(page)
     page.get_by_label("Cannot tell").first.check()
-    page.get_by_role("button", name="Record review").first.click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Record review").first.click()
     found += complaints(page)
 
     scan = page.locator(".picture a").first.get_attribute("href")
