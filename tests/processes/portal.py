@@ -111,7 +111,7 @@ class Portal:
     def stop(self, name: str) -> None:
         """As an operator would: SIGTERM, then patience."""
         self.processes[name].terminate()
-        self.processes.pop(name).wait(timeout=30)
+        self.processes.pop(name).wait(timeout=90)
 
     def kill(self, name: str) -> None:
         """SIGKILL to the process and all it has started."""
