@@ -18,6 +18,10 @@ def main() -> None:
         from benchmarks import throughput
 
         throughput.measure(seconds=options.seconds, rounds=options.rounds)
+    if options.what != "throughput":
+        from benchmarks import worklist
+
+        worklist.measure(cases=options.cases)
 
 
 if __name__ == "__main__":

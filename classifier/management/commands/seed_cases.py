@@ -29,10 +29,9 @@ class Command(PortalCommand):
                 "This database holds cases; made-up ones among them could never be removed. See --force."
             )
         for written in _seeder(actor, options).seed(options["cases"]):
-            self.stdout.write(f"\r{written} cases", ending="")
+            self.stdout.write(f"{written} cases")
         with connection.cursor() as cursor:
             cursor.execute("ANALYZE")
-        self.stdout.write("")
 
 
 def _seeder(actor: Actor, options: dict[str, Any]) -> Seeder:
