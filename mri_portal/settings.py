@@ -207,7 +207,7 @@ if _BROKER_SCHEME == "filesystem":
         "data_folder_in": str(_QUEUE_DIR / "messages"),
         "data_folder_out": str(_QUEUE_DIR / "messages"),
         "control_folder": str(_QUEUE_DIR / "control"),
-        "polling_interval": 0.05,
+        "polling_interval": 0.02,
     }
 else:
     CELERY_BROKER_TRANSPORT = "mri_portal.redis_doorbell:Transport"

@@ -49,6 +49,11 @@ def list_analyses(*, scan: Scan) -> QuerySet[Analysis]:
     return _light_analyses().filter(scan=scan)
 
 
+def latest_state(*, scan: Scan) -> Analysis:
+    """The scan's latest analysis with no more than how far it is."""
+    return scan.analyses.order_by("-created_at", "-pk").only("status", "attempts")[0]
+
+
 def list_reviews(*, analysis: Analysis) -> QuerySet[Review]:
     return Review.objects.filter(analysis=analysis).select_related("reviewer")
 

@@ -17,6 +17,7 @@ def find_analysis(*, actor: Actor, analysis_id: uuid.UUID | str) -> Analysis:
     analysis = (
         Analysis.objects.visible_to(actor.require_user())
         .select_related("scan__case__patient", "model_version")
+        .defer("model_version__card")
         .filter(pk=analysis_id)
         .first()
     )

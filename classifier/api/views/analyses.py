@@ -29,7 +29,8 @@ class AnalysisView(ApiView):
         analysis = reviews.find_analysis(actor=self.actor, analysis_id=pk)
         return unless_known(
             request,
-            self.shown(AnalysisDetailSerializer, analysis),
+            analysis,
+            lambda: self.shown(AnalysisDetailSerializer, analysis),
             seen=lambda: reviews.record_analysis_view(actor=self.actor, analysis=analysis),
         )
 

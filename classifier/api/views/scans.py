@@ -82,12 +82,17 @@ class ScanView(ApiView):
     def get(self, request: Request, pk: uuid.UUID) -> Response:
         """A scan with its latest analysis: ask again until its status is `succeeded` or `failed`."""
         scan = scans.find_scan(actor=self.actor, scan_id=pk)
-        listing.complete([scan])
         return unless_known(
             request,
-            self.shown(ScanSerializer, scan),
+            listing.latest_state(scan=scan),
+            lambda: self._body(scan),
             seen=lambda: scans.record_scan_view(actor=self.actor, scan=scan),
         )
+
+    def _body(self, scan: Scan) -> dict[str, Any]:
+        listing.complete([scan])
+        body: dict[str, Any] = self.shown(ScanSerializer, scan)
+        return body
 
 
 class ScanAnalysesView(ApiView):
