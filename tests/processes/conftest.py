@@ -8,11 +8,10 @@ from typing import Any
 
 import pytest
 
+from tests.processes.backends import EMBEDDED, SERVERS
 from tests.processes.portal import Portal
 from tests.processes.servers import POSTGRES_BIN, REDIS, PostgresServer, RedisServer
 
-SERVERS = "PostgreSQL and Redis"
-EMBEDDED = "embedded"
 LASTING = {"web", "sweeper"}
 
 
@@ -70,10 +69,3 @@ def portal(lasting_portal: Portal) -> Iterator[Portal]:
     for name in set(lasting_portal.processes) - LASTING:
         lasting_portal.kill(name)
     lasting_portal.forget_killed_workers()
-
-
-@pytest.fixture
-def with_servers(portal: Portal) -> Portal:
-    if portal.redis is None:
-        pytest.skip("the embedded portal has no servers to lose")
-    return portal

@@ -2,6 +2,7 @@
 
 import threading
 
+from tests.processes.backends import only_servers
 from tests.processes.portal import Portal
 from tests.processes.waiting import wait_until
 
@@ -21,8 +22,8 @@ class _Uploads(threading.Thread):
                 self.accepted.append(answer.body["id"])
 
 
-def test_a_database_restarted_under_load_loses_and_doubles_nothing(with_servers: Portal) -> None:
-    portal = with_servers
+@only_servers
+def test_a_database_restarted_under_load_loses_and_doubles_nothing(portal: Portal) -> None:
     assert portal.postgres is not None
     portal.start_worker("one")
     portal.start_worker("two")
@@ -40,8 +41,8 @@ def test_a_database_restarted_under_load_loses_and_doubles_nothing(with_servers:
     assert {row.status for row in portal.settle(uploads.accepted)} == {"succeeded"}
 
 
-def test_a_result_found_while_the_database_is_away_is_written_when_it_is_back(with_servers: Portal) -> None:
-    portal = with_servers
+@only_servers
+def test_a_result_found_while_the_database_is_away_is_written_when_it_is_back(portal: Portal) -> None:
     assert portal.postgres is not None
     portal.give("hold")
     portal.start_worker()

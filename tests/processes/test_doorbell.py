@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+from tests.processes.backends import only_servers
 from tests.processes.portal import PROJECT, Portal
 
 QUICKLY_S = 5
@@ -26,8 +27,8 @@ def test_uploads_go_on_while_the_broker_is_stopped_and_finish_once_it_is_back(po
     assert _pids(portal) == before  # web server, worker and sweeper reconnected by themselves
 
 
-def test_a_frozen_broker_delays_one_upload_and_not_the_next(with_servers: Portal) -> None:
-    portal = with_servers
+@only_servers
+def test_a_frozen_broker_delays_one_upload_and_not_the_next(portal: Portal) -> None:
     assert portal.redis is not None
     portal.start_worker()
     portal.worker_ready()

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from tests.processes.backends import only_servers
 from tests.processes.portal import Portal
 from tests.processes.waiting import wait_until
 
@@ -60,10 +61,10 @@ def test_a_worker_with_an_altered_bundle_says_so_and_leaves_scans_waiting(portal
     assert {row.status for row in portal.settle(scans)} == {"succeeded"}
 
 
+@only_servers
 def test_a_worker_that_starts_before_its_database_loads_the_model_once_it_answers(
-    with_servers: Portal,
+    portal: Portal,
 ) -> None:
-    portal = with_servers
     assert portal.postgres is not None
     portal.postgres.stop()
     portal.start_worker()
