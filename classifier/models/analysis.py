@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from .access import DepartmentQuerySet
 from .append_only import AppendOnlyModel, AppendOnlyRows
@@ -16,21 +17,21 @@ from .cases import Scan
 class Label(models.TextChoices):
     """The classes of `ml.labels.CLASSES`; a test keeps the two in step."""
 
-    GLIOMA = "glioma", "Glioma"
-    MENINGIOMA = "meningioma", "Meningioma"
-    NO_TUMOUR = "notumor", "No tumour"
-    PITUITARY = "pituitary", "Pituitary tumour"
+    GLIOMA = "glioma", _("Glioma")
+    MENINGIOMA = "meningioma", _("Meningioma")
+    NO_TUMOUR = "notumor", _("No tumour")
+    PITUITARY = "pituitary", _("Pituitary tumour")
 
 
 class Outcome(models.TextChoices):
     """The clinical answer, apart from the technical status: a class, or none given."""
 
-    GLIOMA = "glioma", "Glioma suspected"
-    MENINGIOMA = "meningioma", "Meningioma suspected"
-    NO_TUMOUR = "notumor", "No tumour seen"
-    PITUITARY = "pituitary", "Pituitary tumour suspected"
-    UNCERTAIN = "uncertain", "Uncertain"
-    REFUSED = "refused", "Refused"
+    GLIOMA = "glioma", _("Glioma suspected")
+    MENINGIOMA = "meningioma", _("Meningioma suspected")
+    NO_TUMOUR = "notumor", _("No tumour seen")
+    PITUITARY = "pituitary", _("Pituitary tumour suspected")
+    UNCERTAIN = "uncertain", _("Uncertain")
+    REFUSED = "refused", _("Refused")
 
 
 TUMOUR_OUTCOMES = (Outcome.GLIOMA, Outcome.MENINGIOMA, Outcome.PITUITARY)
@@ -40,7 +41,7 @@ class ModelVersion(models.Model):
     """A bundle that was registered. Never edited; exactly one is active."""
 
     version = models.CharField(max_length=100, unique=True)
-    sha256 = models.CharField("bundle SHA-256", max_length=64)
+    sha256 = models.CharField(_("bundle SHA-256"), max_length=64)
     card = models.JSONField(default=dict)
     is_active = models.BooleanField(default=False)
     registered_at = models.DateTimeField(auto_now_add=True)
@@ -64,18 +65,21 @@ class Analysis(models.Model):
     """DICOM's structured report: one model's run over one scan. Finished rows never change."""
 
     class Status(models.TextChoices):
-        QUEUED = "queued", "Waiting"
-        RUNNING = "running", "Running"
-        SUCCEEDED = "succeeded", "Finished"
-        FAILED = "failed", "Failed"
+        QUEUED = "queued", _("Waiting")
+        RUNNING = "running", _("Running")
+        SUCCEEDED = "succeeded", _("Finished")
+        FAILED = "failed", _("Failed")
 
     FINISHED = (Status.SUCCEEDED, Status.FAILED)
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     scan = models.ForeignKey(Scan, on_delete=models.PROTECT, related_name="analyses")
-    # Set by the claim: the version that is active when work starts answers.
+    # Set by the claim: the version asked for, otherwise the one that is active when work starts.
     model_version = models.ForeignKey(
         ModelVersion, on_delete=models.PROTECT, null=True, blank=True, related_name="analyses"
+    )
+    requested_version = models.ForeignKey(
+        ModelVersion, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
     requested_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="requested_analyses"
@@ -83,26 +87,33 @@ class Analysis(models.Model):
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.QUEUED)
     attempts = models.PositiveSmallIntegerField(default=0)
     created_at = models.DateTimeField(auto_now_add=True)
-    rung_at = models.DateTimeField(default=timezone.now, help_text="when the broker was last told")
+    rung_at = models.DateTimeField(default=timezone.now, help_text=_("when the broker was last told"))
     started_at = models.DateTimeField(null=True, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
     outcome = models.CharField(max_length=10, choices=Outcome.choices, blank=True)
     label = models.CharField(max_length=10, choices=Label.choices, blank=True)
-    probabilities = models.JSONField(null=True, blank=True, help_text="calibrated, by class name")
+    probabilities = models.JSONField(null=True, blank=True, help_text=_("calibrated, by class name"))
     tumour_probability = models.FloatField(null=True, blank=True)
-    reason = models.CharField(max_length=40, blank=True, help_text="why uncertain or refused")
+    reason = models.CharField(max_length=40, blank=True, help_text=_("why uncertain or refused"))
     reason_text = models.CharField(max_length=500, blank=True)
-    slice_index = models.PositiveIntegerField(null=True, blank=True, help_text="the slice that decided")
-    slices = models.JSONField(null=True, blank=True, help_text="probabilities by slice")
-    timings = models.JSONField(null=True, blank=True, help_text="milliseconds by stage")
+    slice_index = models.PositiveIntegerField(null=True, blank=True, help_text=_("the slice that decided"))
+    slices = models.JSONField(null=True, blank=True, help_text=_("probabilities by slice"))
+    # Written by the attempt at work about once a second.
+    slices_done = models.PositiveIntegerField(default=0)
+    slices_total = models.PositiveIntegerField(default=0, help_text=_("0 until the model knows"))
+    finding = models.JSONField(null=True, blank=True, help_text=_("where the tumour lies, and how large it is"))
+    # The stored masks of every slice, compressed: a storage key of random letters, and the SHA-256 of it.
+    masks_name = models.CharField(max_length=100, blank=True)
+    masks_sha256 = models.CharField(max_length=64, blank=True)
+    timings = models.JSONField(null=True, blank=True, help_text=_("milliseconds by stage"))
     error_code = models.CharField(max_length=40, blank=True)
     error_detail = models.CharField(max_length=500, blank=True)
 
     objects = AnalysisQuerySet.as_manager()
 
     class Meta:
-        verbose_name_plural = "analyses"
+        verbose_name_plural = _("analyses")
         constraints = [
             models.UniqueConstraint(
                 fields=["scan"],
@@ -131,6 +142,11 @@ class Analysis(models.Model):
             models.CheckConstraint(
                 condition=Q(status__in=["succeeded", "failed"]) | Q(outcome="", finished_at__isnull=True),
                 name="analysis_open_has_no_outcome",
+            ),
+            models.CheckConstraint(
+                condition=Q(masks_name="", masks_sha256="")
+                | (~Q(masks_name="") & ~Q(masks_sha256="") & Q(status="succeeded")),
+                name="analysis_masks_have_digest",
             ),
         ]
         indexes = [
@@ -169,9 +185,9 @@ class Review(AppendOnlyModel):
     """DICOM's Verification: the human verdict beside the machine's. Append-only."""
 
     class Verdict(models.TextChoices):
-        AGREE = "agree", "Agree"
-        CORRECT = "correct", "Another answer"
-        CANNOT_TELL = "cannot_tell", "Cannot tell"
+        AGREE = "agree", _("Agree")
+        CORRECT = "correct", _("Another answer")
+        CANNOT_TELL = "cannot_tell", _("Cannot tell")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     analysis = models.ForeignKey(Analysis, on_delete=models.PROTECT, related_name="reviews")
