@@ -14,9 +14,13 @@ class MlError(Exception):
 
 
 class ImageError(MlError):
-    """The bytes given are not an image that can be classified."""
+    """The bytes given are not an image that can be classified.
+
+    ``member`` is the index of the source at fault where several were given.
+    """
 
     code = "image_unreadable"
+    member: int | None = None
 
 
 class BundleError(MlError):

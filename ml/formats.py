@@ -86,7 +86,7 @@ def describe(head: bytes, data: bytes) -> str:
     """A sentence that names what an unsupported file is, as far as it can be told."""
     for name, matches in _FOREIGN:
         if matches(head):
-            return f"This is {name}, not a PNG, JPEG, BMP, TIFF, WebP or DICOM image."
+            return f"This is {name}, not a PNG, JPEG, BMP, TIFF, WebP, DICOM or NIfTI image."
     if head[:6] in (b"GIF87a", b"GIF89a"):
         named = "An animated GIF" if data.count(b"\x21\xf9\x04") > 1 else "A GIF picture"
         return f"{named} cannot be classified: export the scan as PNG or DICOM."
@@ -94,7 +94,7 @@ def describe(head: bytes, data: bytes) -> str:
         return "This is a NIfTI volume, which cannot be classified as a single image."
     if _is_text(head):
         return "This is a text file, not an image."
-    return "The file is not a PNG, JPEG, BMP, TIFF, WebP or DICOM image."
+    return "The file is not a PNG, JPEG, BMP, TIFF, WebP, DICOM or NIfTI image."
 
 
 def _starts(*signatures: bytes) -> Callable[[bytes], bool]:

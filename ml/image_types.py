@@ -19,7 +19,7 @@ CODES: Final[Mapping[str, str]] = MappingProxyType(
         "image_empty": "The file is empty.",
         "image_too_many_bytes": "The file is larger than this system accepts.",
         "image_truncated": "The file is incomplete: it ends before its picture does.",
-        "image_unsupported": "The file is not a PNG, JPEG, BMP, TIFF, WebP or DICOM image.",
+        "image_unsupported": "The file is not a PNG, JPEG, BMP, TIFF, WebP, DICOM or NIfTI image.",
         "image_unreadable": "The file is damaged or stored in a way that cannot be read.",
         "image_too_large": "The picture has more pixels or frames than this system accepts.",
         "image_animated": "The file is an animation, not a scan.",
@@ -27,6 +27,19 @@ CODES: Final[Mapping[str, str]] = MappingProxyType(
         "dicom_unreadable": "The DICOM file is damaged or stored in a way that cannot be read.",
         "dicom_without_pixels": "The DICOM file holds no picture.",
         "dicom_wrong_modality": "The DICOM file is not a magnetic resonance image.",
+        "nifti_unreadable": "The NIfTI file is damaged or stored in a way that cannot be read.",
+        "nifti_unsupported": "The NIfTI file does not hold one volume of grey values.",
+        "nifti_4d": "The NIfTI file holds several volumes, not one scan.",
+        "zip_unreadable": "The ZIP archive is damaged or incomplete.",
+        "zip_encrypted": "The ZIP archive is protected by a password.",
+        "zip_nested": "The ZIP archive holds another archive: pack the images themselves.",
+        "zip_bomb": "The ZIP archive unpacks to far more than images would.",
+        "zip_too_large": "The ZIP archive unpacks to more bytes than this system accepts.",
+        "zip_too_many_files": "The ZIP archive holds more files than this system accepts.",
+        "zip_empty": "The ZIP archive holds no image.",
+        "folder_too_large": "The folder holds more bytes than this system accepts.",
+        "folder_too_many_files": "The folder holds more files than this system accepts.",
+        "folder_empty": "The folder holds no image.",
     }
 )
 """Every code with which an image is refused, and the sentence used where no better one is known."""
@@ -38,9 +51,18 @@ def refusal(code: str, detail: str | None = None) -> ImageError:
 
 @dataclass(frozen=True)
 class Limits:
-    """What one file may ask of this machine. ``max_pixels`` counts all frames together."""
+    """What images may ask of this machine.
+
+    ``max_bytes`` is for one file, ``max_total_bytes`` for all files that are read together and for
+    what an archive unpacks to. ``max_pixels`` counts all frames of all files together,
+    ``max_frames`` those of one series. An archive may be at most ``max_ratio`` times smaller than
+    what it holds.
+    """
 
     max_bytes: int = 64 * 2**20
+    max_total_bytes: int = 512 * 2**20
+    max_files: int = 2000
+    max_ratio: int = 200
     max_pixels: int = 64_000_000
     max_frames: int = 512
     max_side: int = 20_000
@@ -63,7 +85,13 @@ class Facts:
     """What the file says about its picture, with nothing that identifies a patient.
 
     ``width`` and ``height`` are those of the first slice as displayed, in pixels; ``bits`` is the
-    stored depth of one sample; ``mode`` the stored colour form; ``spacing_mm`` (row, column).
+    stored depth of one sample; ``mode`` the stored colour form.
+
+    ``spacing_mm`` is the distance between rows and between columns, ``slice_spacing_mm`` that
+    between the centres of neighbouring slices. ``plane`` is axial, coronal, sagittal or oblique.
+    ``orientation`` names the side of the patient (R, L, A, P, S, I) at the left and at the top edge
+    of the displayed slices. ``gaps`` tells that slices are missing or unevenly spaced. All of them
+    are None, or False, where the file does not say.
     """
 
     kind: str
@@ -75,6 +103,10 @@ class Facts:
     modality: str | None = None
     sequence: str | None = None
     spacing_mm: tuple[float, float] | None = None
+    plane: str | None = None
+    slice_spacing_mm: float | None = None
+    orientation: tuple[str, str] | None = None
+    gaps: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -82,7 +114,31 @@ class Facts:
 
 @dataclass(frozen=True)
 class Image:
-    """Slices in file order, each float32 (height, width) in [0, 1], C-contiguous, 1 is brightest."""
+    """Slices, each float32 (height, width) in [0, 1], C-contiguous, 1 is brightest.
+
+    In anatomical order where the file tells the positions, in its own order otherwise.
+    """
 
     slices: tuple[Pixels, ...]
     facts: Facts
+
+
+@dataclass(frozen=True)
+class Series:
+    """One series of images, possibly from several files.
+
+    ``members`` are the indices of the given sources in slice order; ``description`` is the file's
+    own name of the series, free of what identifies a patient.
+    """
+
+    image: Image
+    members: tuple[int, ...]
+    description: str | None
+
+
+@dataclass(frozen=True)
+class Member:
+    """A file of an archive. ``name`` is a label chosen by a stranger and never a path to write to."""
+
+    name: str
+    data: bytes

@@ -7,7 +7,8 @@ checked against ``Limits``. Loads neither TensorFlow nor Django.
 import io
 import logging
 import warnings
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -19,9 +20,24 @@ from numpy.typing import NDArray
 from ml import dicom, raster
 from ml.errors import ImageError
 from ml.formats import HEAD, describe, sniff
-from ml.image_types import CODES, Facts, Image, Limits, refusal
+from ml.image_types import CODES, Facts, Image, Limits, Member, Series, refusal
 
-__all__ = ["CODES", "HEAD", "Facts", "Image", "ImageError", "Limits", "read", "sniff", "to_png"]
+__all__ = [
+    "CODES",
+    "HEAD",
+    "Facts",
+    "Image",
+    "ImageError",
+    "Limits",
+    "Member",
+    "Series",
+    "read",
+    "read_path",
+    "read_series",
+    "sniff",
+    "to_png",
+    "unpack",
+]
 
 # Both libraries quote what they stumble over, which may be a patient's name, into the log.
 for library in ("pydicom", "PIL"):
@@ -42,6 +58,34 @@ def read(source: bytes | Path | BinaryIO, limits: Limits = DEFAULT_LIMITS) -> Im
         raise refusal("image_unsupported", describe(data[:HEAD], data))
     with _refusing("dicom_unreadable" if kind == "dicom" else "image_unreadable"):
         return dicom.decode(data, limits) if kind == "dicom" else raster.decode(data, kind, limits)
+
+
+def read_series(
+    sources: Sequence[bytes | Path | BinaryIO], limits: Limits = DEFAULT_LIMITS
+) -> list[Series]:
+    """The series that ``sources`` form, each with its slices in anatomical order.
+
+    Raises ImageError as ``read`` does, with ``member`` set; OSError where a source cannot be read.
+    """
+    series = []
+    for index, source in enumerate(sources):
+        image = read(source, limits)
+        series.append(Series(image, (index,) * len(image.slices), image.facts.sequence))
+    return series
+
+
+def unpack(source: bytes | Path | BinaryIO, limits: Limits = DEFAULT_LIMITS) -> Iterator[Member]:
+    """The files of a ZIP archive that may be images, one at a time."""
+    with zipfile.ZipFile(io.BytesIO(_bytes_of(source, limits))) as archive:
+        for info in archive.infolist():
+            yield Member(info.filename, archive.read(info))
+
+
+def read_path(path: Path, limits: Limits = DEFAULT_LIMITS) -> list[Series]:
+    """The series of a file, a ZIP archive or a folder with all that is below it."""
+    if path.is_dir():
+        return read_series(sorted(one for one in path.rglob("*") if one.is_file()), limits)
+    return read_series([path], limits)
 
 
 def _bytes_of(source: bytes | Path | BinaryIO, limits: Limits) -> bytes:

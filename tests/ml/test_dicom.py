@@ -263,6 +263,10 @@ def test_facts_say_what_was_stored_and_nothing_about_the_patient() -> None:
         "modality": "MR",
         "sequence": "t1 axial",
         "spacing_mm": (0.5, 0.75),
+        "plane": None,
+        "slice_spacing_mm": None,
+        "orientation": None,
+        "gaps": False,
     }
 
 
