@@ -18,6 +18,8 @@ REASONS: Final[Mapping[str, str]] = {
     "two_plausible": "Two classes are almost equally likely.",
     "not_brain_mri": "This does not look like the brain MRI slices that the model has learnt.",
     "image_blank": "The picture shows nothing but an even surface.",
+    "mask_disagrees": "A large area was outlined although no class of tumour was found. Please look closely.",
+    "no_brain": "This slice of the scan shows no brain.",
 }
 
 
@@ -27,17 +29,23 @@ class Thresholds:
 
     ``tumour``: lowest probability of a tumour that is not called ``notumor``. ``margin``: least
     lead of the most likely class. ``distance`` and ``foreignness``: the largest of an embedding that
-    still counts as brain MRI.
+    still counts as brain MRI. ``mask``: probability above which a pixel is outlined. ``mask_area``:
+    share of the network's square from which an outline contradicts ``notumor``; None asks for no
+    such agreement.
     """
 
     tumour: float
     margin: float
     distance: float
     foreignness: float
+    mask: float = 0.5
+    mask_area: float | None = None
 
     @classmethod
     def from_card(cls, card: Mapping[str, Any]) -> "Thresholds":
-        return cls(**{field.name: float(card["thresholds"][field.name]) for field in fields(cls)})
+        """Raises TypeError where the card lacks one that has no default."""
+        known = {field.name for field in fields(cls)}
+        return cls(**{name: float(value) for name, value in card["thresholds"].items() if name in known})
 
 
 @dataclass(frozen=True)
@@ -87,14 +95,17 @@ def unusable(pixels: NDArray[np.float32]) -> str | None:
     return "image_blank" if high - low < FLAT else None
 
 
-def decide(probabilities: NDArray[np.float64], thresholds: Thresholds) -> tuple[str, str | None]:
-    """(outcome, reason) of one slice that was not refused.
+def decide(
+    probabilities: NDArray[np.float64], thresholds: Thresholds, *, outlined: bool = False
+) -> tuple[str, str | None]:
+    """(outcome, reason) of one slice or scan that was not refused.
 
-    A slice is called ``notumor`` only below the tumour threshold, which is far under one half.
+    It is called ``notumor`` only below the tumour threshold, which is far under one half, and not
+    where a large area is ``outlined``.
     """
     best = int(probabilities.argmax())
     if 1 - probabilities[HEALTHY] < thresholds.tumour:
-        return NO_TUMOUR, None
+        return (UNCERTAIN, "mask_disagrees") if outlined else (NO_TUMOUR, None)
     if best == HEALTHY:
         return UNCERTAIN, "near_threshold"
     second, first = np.sort(probabilities)[-2:]

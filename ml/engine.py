@@ -2,7 +2,7 @@
 
 import threading
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
@@ -10,9 +10,19 @@ from numpy.typing import NDArray
 
 from ml.labels import CLASSES
 
-LARGEST_BATCH: Final = 32
+LARGEST_BATCH: Final = 16
 
-Outputs = tuple[NDArray[np.float32], NDArray[np.float32]]
+
+class Outputs(NamedTuple):
+    """What a network says about n slices: ``logits`` (n, 4), ``embeddings`` (n, k), ``masks`` (n, m, m).
+
+    ``masks`` are probabilities in [0, 1] that a pixel of the network's square belongs to a tumour;
+    None for a network without a mask head.
+    """
+
+    logits: NDArray[np.float32]
+    embeddings: NDArray[np.float32]
+    masks: NDArray[np.float32] | None = None
 
 
 class LiteRt:
@@ -24,20 +34,17 @@ class LiteRt:
         self._batch = 0
 
     def run(self, x: NDArray[np.float32]) -> Outputs:
-        """Slices (n, size, size, 1) in [0, 1] to logits (n, 4) and embeddings (n, k)."""
+        """Slices (n, size, size, 1) in [0, 1], at least one, in batches of ``LARGEST_BATCH``."""
         with self._lock:
             parts = [self._run(x[i : i + LARGEST_BATCH]) for i in range(0, len(x), LARGEST_BATCH)]
-        return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
+        return parts[0] if len(parts) == 1 else concatenated(parts)
 
     def _run(self, x: NDArray[np.float32]) -> Outputs:
         self._fit(x.shape)
         self._interpreter.set_tensor(self._interpreter.get_input_details()[0]["index"], x)
         self._interpreter.invoke()
         details = self._interpreter.get_output_details()
-        found = [self._interpreter.get_tensor(detail["index"]) for detail in details]
-        # The converter does not keep the order of the outputs; only the logits have four columns.
-        found.sort(key=lambda output: output.shape[1] != len(CLASSES))
-        return found[0], found[1]
+        return told_apart([self._interpreter.get_tensor(detail["index"]) for detail in details])
 
     def _fit(self, shape: tuple[int, ...]) -> None:
         if shape[0] == self._batch:
@@ -46,3 +53,19 @@ class LiteRt:
         self._interpreter.resize_tensor_input(index, shape)
         self._interpreter.allocate_tensors()
         self._batch = shape[0]
+
+
+def told_apart(found: list[NDArray[np.float32]]) -> Outputs:
+    """Outputs by their shape: converters do not keep the order, and only logits have four columns."""
+    masks = [output[..., 0] for output in found if output.ndim == 4]
+    flat = sorted((output for output in found if output.ndim == 2), key=lambda o: o.shape[1] != len(CLASSES))
+    return Outputs(flat[0], flat[1], masks[0] if masks else None)
+
+
+def concatenated(parts: list[Outputs]) -> Outputs:
+    masks = [part.masks for part in parts if part.masks is not None]
+    return Outputs(
+        np.concatenate([part.logits for part in parts]),
+        np.concatenate([part.embeddings for part in parts]),
+        np.concatenate(masks) if masks else None,
+    )

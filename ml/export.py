@@ -117,7 +117,7 @@ def _calibrate(recipe: Recipe, data: Path, draft: Path) -> dict[str, Any]:
     """Temperature and thresholds, all from the slices held out of training."""
     engine = LiteRt(draft / bundle.NETWORK, threads=2)
     pictures, targets = _validation(recipe, data)
-    logits, _ = engine.run(_scaled(pictures))
+    logits = engine.run(_scaled(pictures)).logits
     temperature = calibrate.temperature(logits, targets)
     probabilities = decision.softmax(logits, temperature)
     limits, refused = _refusal(engine, recipe, data, draft)
@@ -169,7 +169,7 @@ def _scaled(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 def _golden(draft: Path, card: dict[str, Any]) -> dict[str, Any]:
     x = preprocess.prepare(bundle.golden_picture(**GOLDEN_INPUT), card["input_size"])
-    logits, _ = LiteRt(draft / bundle.NETWORK).run(x[np.newaxis])
+    logits = LiteRt(draft / bundle.NETWORK).run(x[np.newaxis]).logits
     probabilities = decision.softmax(logits, card["temperature"])[0]
     named = {name: round(float(p), 6) for name, p in zip(CLASSES, probabilities, strict=True)}
     return {"input": GOLDEN_INPUT, "probabilities": named, "tolerance": GOLDEN_TOLERANCE}

@@ -2,8 +2,8 @@
 
 import json
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Final, Self
 from zipfile import BadZipFile
@@ -11,25 +11,36 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from ml import bundle, decision, preprocess
+from ml import aggregate, bundle, decision, findings, preprocess
+from ml.aggregate import Aggregation, Scan, Slices
 from ml.bundle import Bundle
 from ml.decision import HEALTHY, REASONS, Familiar, Thresholds
-from ml.engine import LiteRt
+from ml.engine import LARGEST_BATCH, LiteRt, Outputs
 from ml.errors import BundleError
-from ml.image_types import Image
-from ml.labels import CLASSES, REFUSED
+from ml.findings import Finding, Mask
+from ml.image_types import Facts, Image, Pixels
+from ml.labels import CLASSES, NO_TUMOUR, REFUSED
+from ml.preprocess import Box, Geometry
 
 NOTICE: Final = "Research use only. Not a medical device."
+
+Progress = Callable[[int, int], None]
+"""Called with the number of slices judged and of all slices."""
 
 
 @dataclass(frozen=True)
 class SliceResult:
-    """``refusal`` is a reason code where this slice cannot be judged."""
+    """``refusal`` is a reason code where this slice cannot be judged.
+
+    ``mask_area_px`` is the area that is outlined, in pixels of the slice, whatever its class; None
+    where the model outlines nothing at all.
+    """
 
     index: int
     probabilities: dict[str, float]
     tumour_probability: float
     refusal: str | None
+    mask_area_px: int | None = None
 
 
 @dataclass(frozen=True)
@@ -37,9 +48,10 @@ class Prediction:
     """The answer for one image.
 
     ``outcome`` is a class, ``uncertain`` or ``refused``; ``label`` the most likely class whatever
-    the outcome. Probabilities are calibrated, keyed by class name, sum to 1 and belong to the slice
-    ``slice_index``: of those that can be judged, the one most likely to show a tumour.
-    ``timings`` are milliseconds per stage.
+    the outcome. Probabilities are calibrated, keyed by class name, sum to 1 and belong to the whole
+    image; ``slice_index`` is the slice that decided. ``finding`` is the outline of one slice, and
+    ``masks`` are those of all slices that may show a tumour, both only where the outcome does not
+    exclude one: a tumour without an outline has neither. ``timings`` are milliseconds per stage.
     """
 
     outcome: str
@@ -52,10 +64,46 @@ class Prediction:
     slices: tuple[SliceResult, ...]
     timings: dict[str, float]
     model_version: str
+    finding: Finding | None = None
+    masks: Mapping[int, Mask] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
-        """Ready for JSON."""
-        return {**asdict(self), "slices": [asdict(result) for result in self.slices]}
+        """Ready for JSON; all but the masks."""
+        kept = {one.name: getattr(self, one.name) for one in fields(self) if one.name != "masks"}
+        return {
+            **kept,
+            "slices": [asdict(result) for result in self.slices],
+            "finding": asdict(self.finding) if self.finding else None,
+        }
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """One slice on its own. ``mask`` is kept where the slice may show a tumour and outlines one."""
+
+    probabilities: NDArray[np.float64]
+    refusal: str | None
+    head: Box
+    share: float = 0.0
+    area_px: int | None = None
+    mask: Mask | None = None
+
+    def as_result(self, index: int) -> SliceResult:
+        tumour = float(1 - self.probabilities[HEALTHY])
+        return SliceResult(index, _by_name(self.probabilities), tumour, self.refusal, self.area_px)
+
+
+class _Clock:
+    """Milliseconds by stage, summed over the batches."""
+
+    def __init__(self) -> None:
+        self.timings = {"preprocess": 0.0, "inference": 0.0, "outline": 0.0}
+        self._last = time.perf_counter()
+
+    def stop(self, stage: str) -> None:
+        now = time.perf_counter()
+        self.timings[stage] = round(self.timings[stage] + (now - self._last) * 1000, 3)
+        self._last = now
 
 
 class Predictor:
@@ -68,6 +116,8 @@ class Predictor:
         self._size = int(sealed.card["input_size"])
         self._temperature = float(sealed.card["temperature"])
         self._thresholds = Thresholds.from_card(sealed.card)
+        self._aggregation = Aggregation.from_card(sealed.card)
+        self._mirrored = sealed.card.get("tta") == "mirror"
         self._familiar = Familiar.load(sealed.directory / bundle.FAMILIAR)
         self._engine = LiteRt(sealed.directory / bundle.NETWORK, threads=threads)
 
@@ -85,7 +135,7 @@ class Predictor:
         """Run the bundle's golden picture. BundleError bundle_incompatible if it answers otherwise."""
         golden = json.loads((self.directory / bundle.GOLDEN).read_text("utf-8"))
         x = preprocess.prepare(bundle.golden_picture(**golden["input"]), self._size)
-        probabilities = decision.softmax(self._engine.run(x[np.newaxis])[0], self._temperature)[0]
+        probabilities = decision.softmax(self._engine.run(x[np.newaxis]).logits, self._temperature)[0]
         expected = [golden["probabilities"][name] for name in CLASSES]
         if not np.allclose(probabilities, expected, rtol=0, atol=golden["tolerance"]):
             raise BundleError(
@@ -93,56 +143,117 @@ class Predictor:
                 code="bundle_incompatible",
             )
 
-    def predict(self, image: Image) -> Prediction:
-        """The answer for all slices of one image."""
-        started = time.perf_counter()
-        x = np.stack([preprocess.prepare(pixels, self._size) for pixels in image.slices])
-        unusable = [decision.unusable(pixels) for pixels in image.slices]
-        prepared = time.perf_counter()
-        logits, embeddings = self._engine.run(x)
-        probabilities = decision.softmax(logits, self._temperature)
-        refusals = decision.refusals(unusable, embeddings, self._familiar, self._thresholds)
-        done = time.perf_counter()
-        timings = {"preprocess": _ms(prepared - started), "inference": _ms(done - prepared)}
-        return self._answer(probabilities, refusals, timings)
+    def predict(self, image: Image, progress: Progress | None = None) -> Prediction:
+        """The answer for all slices of one image, ``LARGEST_BATCH`` of them in memory at a time."""
+        clock = _Clock()
+        judged: list[_Judged] = []
+        total = len(image.slices)
+        for start in range(0, total, LARGEST_BATCH):
+            judged += self._judge(image.slices[start : start + LARGEST_BATCH], clock)
+            if progress is not None:
+                progress(len(judged), total)
+        return self._answer(judged, image, clock.timings)
 
-    def _answer(
+    def _judge(self, slices: Sequence[Pixels], clock: _Clock) -> list[_Judged]:
+        prepared = [preprocess.prepare_with_geometry(pixels, self._size) for pixels in slices]
+        unusable = [decision.unusable(pixels) for pixels in slices]
+        clock.stop("preprocess")
+        outputs = self._run(np.stack([x for x, _ in prepared]))
+        probabilities = decision.softmax(outputs.logits, self._temperature)
+        refusals = decision.refusals(unusable, outputs.embeddings, self._familiar, self._thresholds)
+        clock.stop("inference")
+        masks = outputs.masks if outputs.masks is not None else [None] * len(slices)
+        judged = [
+            self._outlined(p, refusal, mask, geometry, pixels.shape)
+            for p, refusal, mask, (_, geometry), pixels in zip(
+                probabilities, refusals, masks, prepared, slices, strict=True
+            )
+        ]
+        clock.stop("outline")
+        return judged
+
+    def _run(self, x: NDArray[np.float32]) -> Outputs:
+        """The network's outputs, averaged with those of the mirrored slices where the card asks for it."""
+        plain = self._engine.run(x)
+        if not self._mirrored:
+            return plain
+        other = self._engine.run(np.ascontiguousarray(x[:, :, ::-1]))
+        masks = None
+        if plain.masks is not None and other.masks is not None:
+            masks = (plain.masks + other.masks[:, :, ::-1]) / 2
+        return Outputs((plain.logits + other.logits) / 2, plain.embeddings, masks)
+
+    def _outlined(
         self,
         probabilities: NDArray[np.float64],
-        refusals: Sequence[str | None],
-        timings: dict[str, float],
-    ) -> Prediction:
-        index = _deciding(probabilities, refusals)
-        outcome, reason = decision.decide(probabilities[index], self._thresholds)
-        if refusals[index] is not None:
-            outcome, reason = REFUSED, refusals[index]
+        refusal: str | None,
+        square: NDArray[np.float32] | None,
+        geometry: Geometry,
+        shape: tuple[int, ...],
+    ) -> _Judged:
+        if square is None:
+            return _Judged(probabilities, refusal, geometry.box)
+        share = findings.share(square, self._thresholds.mask)
+        mask = findings.to_source(square, geometry, (shape[0], shape[1]), self._thresholds.mask)
+        mask = findings.clean(mask)
+        area = int(mask.sum())
+        outcome, _ = decision.decide(probabilities, self._thresholds, outlined=self._is_large(share))
+        shown = area > 0 and refusal is None and outcome != NO_TUMOUR
+        return _Judged(probabilities, refusal, geometry.box, share, area, mask if shown else None)
+
+    def _is_large(self, share: float) -> bool:
+        return self._thresholds.mask_area is not None and share >= self._thresholds.mask_area
+
+    def _answer(self, judged: Sequence[_Judged], image: Image, timings: dict[str, float]) -> Prediction:
+        scan = self._scan(judged)
+        thresholds = self._aggregation.thresholds(self._thresholds, len(judged))
+        outcome, reason = decision.decide(scan.probabilities, thresholds, outlined=scan.outlined is not None)
+        index = scan.slice_index
+        if scan.refused:
+            outcome, reason = REFUSED, judged[index].refusal
+        elif reason == "mask_disagrees" and scan.outlined is not None:
+            index = scan.outlined
+        masks = _masks(judged) if outcome not in (NO_TUMOUR, REFUSED) else {}
         return Prediction(
             outcome=outcome,
-            label=CLASSES[int(probabilities[index].argmax())],
-            probabilities=_by_name(probabilities[index]),
-            tumour_probability=float(1 - probabilities[index, HEALTHY]),
+            label=CLASSES[int(scan.probabilities.argmax())],
+            probabilities=_by_name(scan.probabilities),
+            tumour_probability=float(1 - scan.probabilities[HEALTHY]),
             reason=reason,
             reason_text=REASONS[reason] if reason else None,
             slice_index=index,
-            slices=tuple(
-                SliceResult(i, _by_name(p), float(1 - p[HEALTHY]), refusal)
-                for i, (p, refusal) in enumerate(zip(probabilities, refusals, strict=True))
-            ),
+            slices=tuple(one.as_result(i) for i, one in enumerate(judged)),
             timings=timings,
             model_version=self.version,
+            finding=_finding(masks, index, judged, image.facts),
+            masks=masks,
         )
 
+    def _scan(self, judged: Sequence[_Judged]) -> Scan:
+        slices = Slices(
+            np.stack([one.probabilities for one in judged]),
+            np.array([one.refusal is not None for one in judged]),
+            np.array([one.refusal != "no_brain" for one in judged]),
+            np.array([one.share for one in judged]),
+        )
+        return aggregate.aggregate(slices, self._aggregation, large=self._thresholds.mask_area)
 
-def _deciding(probabilities: NDArray[np.float64], refusals: Sequence[str | None]) -> int:
-    """The slice most likely to show a tumour, among those not refused where there are any."""
-    usable = np.array([refusal is None for refusal in refusals])
-    tumour = 1 - probabilities[:, HEALTHY]
-    return int(np.where(usable | ~usable.any(), tumour, -1.0).argmax())
+
+def _masks(judged: Sequence[_Judged]) -> dict[int, Mask]:
+    return {index: one.mask for index, one in enumerate(judged) if one.mask is not None}
+
+
+def _finding(
+    masks: Mapping[int, Mask], deciding: int, judged: Sequence[_Judged], facts: Facts
+) -> Finding | None:
+    """The largest outline of those that hang together with that of the deciding slice."""
+    near = findings.neighbours(masks, deciding) or sorted(masks)
+    if not near:
+        return None
+    index = max(near, key=lambda i: judged[i].area_px or 0)
+    found = findings.measure(masks[index], facts.spacing_mm, slice_index=index)
+    return replace(found, side=findings.side(found.centre, judged[index].head, facts.orientation))
 
 
 def _by_name(probabilities: NDArray[np.float64]) -> dict[str, float]:
     return {name: float(p) for name, p in zip(CLASSES, probabilities, strict=True)}
-
-
-def _ms(seconds: float) -> float:
-    return round(seconds * 1000, 3)

@@ -91,7 +91,7 @@ def test_an_answer_is_complete_and_ready_for_json(predictor: Predictor) -> None:
     assert answer.tumour_probability == pytest.approx(1 - answer.probabilities["notumor"])
     assert answer.label == max(answer.probabilities, key=lambda name: answer.probabilities[name])
     assert (answer.reason is None) == (answer.reason_text is None)
-    assert set(answer.timings) == {"preprocess", "inference"} and min(answer.timings.values()) >= 0
+    assert set(answer.timings) == {"preprocess", "inference", "outline"} and min(answer.timings.values()) >= 0
     assert answer.model_version == predictor.version
     assert json.loads(json.dumps(answer.as_dict()))["slices"][0]["index"] == 0
 

@@ -1,0 +1,170 @@
+"""From the slices of one scan to one answer. The method and its parameters are in the bundle's card."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.decision import HEALTHY, Thresholds
+
+Probabilities = NDArray[np.float64]
+Chosen = tuple[Probabilities, NDArray[np.intp]]
+
+SMALLEST: Final = 1e-6
+
+
+@dataclass(frozen=True)
+class Aggregation:
+    """How slices become one answer. The defaults are those of a card that says nothing.
+
+    ``slices``: how many count in ``top``, ``run`` and ``largest``, and how many must agree in
+    ``noisy_or``. ``spread``: standard deviation of the weights of ``central``, as a share of the
+    scan's length. ``tumour``: the tumour threshold of scans with several slices, where it is another
+    than that of one. ``outlined``: so many neighbouring slices with a large outline make a scan
+    without a tumour uncertain. ``refused_share``: a scan is refused where at least this share of its
+    slices is.
+    """
+
+    method: str = "max"
+    slices: int = 3
+    spread: float = 0.25
+    tumour: float | None = None
+    outlined: int = 1
+    refused_share: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            raise ValueError(f"there is no aggregation {self.method!r}")
+
+    @classmethod
+    def from_card(cls, card: Mapping[str, Any]) -> "Aggregation":
+        return cls(**card.get("aggregation", {}))
+
+    def thresholds(self, single: Thresholds, slices: int) -> Thresholds:
+        """Those of a scan with this many slices."""
+        if slices == 1 or self.tumour is None:
+            return single
+        return replace(single, tumour=self.tumour)
+
+
+@dataclass(frozen=True)
+class Slices:
+    """The n slices of one scan in order: calibrated ``probabilities`` (n, 4), which of them are
+    ``refused`` or show ``brain``, and the share of the network's square that is outlined (0 where
+    nothing is)."""
+
+    probabilities: Probabilities
+    refused: NDArray[np.bool_]
+    brain: NDArray[np.bool_]
+    outlined: NDArray[np.float64]
+
+    @property
+    def tumour(self) -> Probabilities:
+        return np.asarray(1 - self.probabilities[:, HEALTHY])
+
+    def only(self, chosen: NDArray[np.intp]) -> "Slices":
+        return Slices(
+            self.probabilities[chosen], self.refused[chosen], self.brain[chosen], self.outlined[chosen]
+        )
+
+
+@dataclass(frozen=True)
+class Scan:
+    """One answer: ``probabilities`` (4,) and the slice that decided it.
+
+    ``outlined`` is the slice with the largest outline where there is one worth a warning.
+    """
+
+    probabilities: Probabilities
+    slice_index: int
+    refused: bool
+    outlined: int | None
+
+
+def aggregate(slices: Slices, how: Aggregation, *, large: float | None = None) -> Scan:
+    """The answer for slices of which at least one is given; ``large`` is an outline worth a warning.
+
+    Slices without brain or refused are left out where there are others.
+    """
+    shown = np.flatnonzero(slices.brain) if slices.brain.any() else np.arange(len(slices.brain))
+    refused = bool(slices.refused[shown].mean() >= how.refused_share)
+    judged = shown[slices.refused[shown] == refused]
+    part = slices.only(judged)
+    probabilities, contributing = METHODS[how.method](part, how)
+    deciding = contributing[part.tumour[contributing].argmax()]
+    warned = _longest_run(part.outlined >= large) if large is not None else np.arange(0)
+    enough = len(warned) > 0 and len(warned) >= min(how.outlined, len(judged))
+    outlined = int(judged[warned[part.outlined[warned].argmax()]]) if enough else None
+    return Scan(probabilities, int(judged[deciding]), refused, outlined)
+
+
+def _max(slices: Slices, how: Aggregation) -> Chosen:
+    """The slice most likely to show a tumour."""
+    best = slices.tumour.argmax(keepdims=True)
+    return slices.probabilities[best[0]], best
+
+
+def _top(slices: Slices, how: Aggregation) -> Chosen:
+    """The mean of the slices most likely to show a tumour."""
+    best = np.argsort(-slices.tumour, kind="stable")[: how.slices]
+    return slices.probabilities[best].mean(axis=0), best
+
+
+def _central(slices: Slices, how: Aggregation) -> Chosen:
+    """The mean of the logits, slices in the middle of the brain weighing most."""
+    place = (np.arange(len(slices.tumour)) + 0.5) / len(slices.tumour) - 0.5
+    weights = np.exp(-0.5 * (place / how.spread) ** 2)
+    logits = np.log(np.maximum(slices.probabilities, SMALLEST))
+    return _normalised(np.exp(weights @ logits / weights.sum())), np.arange(len(place))
+
+
+def _run(slices: Slices, how: Aggregation) -> Chosen:
+    """The mean of the logits over the most suspicious run of neighbouring slices."""
+    length = min(how.slices, len(slices.tumour))
+    logits = np.log(np.maximum(slices.probabilities, SMALLEST))
+    windows = np.lib.stride_tricks.sliding_window_view(logits, length, axis=0).mean(axis=-1)
+    means = np.apply_along_axis(_normalised, 1, np.exp(windows))
+    first = int((1 - means[:, HEALTHY]).argmax())
+    return means[first], np.arange(first, first + length)
+
+
+def _noisy_or(slices: Slices, how: Aggregation) -> Chosen:
+    """As if slices saw a tumour independently, ``how.slices`` neighbours being one observation."""
+    healthy = np.log(np.maximum(slices.probabilities[:, HEALTHY], SMALLEST)).sum()
+    tumour = -np.expm1(healthy / min(how.slices, len(slices.tumour)))
+    kinds = slices.tumour @ slices.probabilities
+    kinds[HEALTHY] = 0
+    found = tumour * kinds / max(kinds.sum(), SMALLEST)
+    found[HEALTHY] = 1 - found.sum()
+    return found, np.arange(len(slices.tumour))
+
+
+def _largest(slices: Slices, how: Aggregation) -> Chosen:
+    """The mean of the slices with the largest outlines; without any, of the most suspicious."""
+    if not slices.outlined.any():
+        return _top(slices, how)
+    best = np.argsort(-slices.outlined, kind="stable")[: how.slices]
+    best = best[slices.outlined[best] > 0]
+    return slices.probabilities[best].mean(axis=0), best
+
+
+METHODS: Final[dict[str, Callable[[Slices, Aggregation], Chosen]]] = {
+    "max": _max,
+    "top": _top,
+    "central": _central,
+    "run": _run,
+    "noisy_or": _noisy_or,
+    "largest": _largest,
+}
+
+
+def _normalised(values: Probabilities) -> Probabilities:
+    return np.asarray(values / values.sum())
+
+
+def _longest_run(flags: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """The indices of the longest unbroken run of flagged slices."""
+    runs = np.split(np.arange(len(flags)), np.flatnonzero(np.diff(flags)) + 1)
+    return max((run for run in runs if flags[run].all()), key=len, default=np.arange(0))
