@@ -6,6 +6,7 @@ The tables and their columns are described beside the data (``README.md`` in the
 import csv
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +35,11 @@ class DataError(MlError):
 
 @dataclass(frozen=True)
 class Row:
-    """One labelled slice. ``group`` is never divided: a patient, or one picture and its copies."""
+    """One labelled slice. ``group`` is never divided: a patient, or one picture and its copies.
+
+    ``border`` is an expert's outline of the tumour as ``x,y`` pairs, fractions of width and height;
+    ``mask`` the path of a picture of it. Both are empty where there is none.
+    """
 
     path: str
     label: str
@@ -46,6 +51,8 @@ class Row:
     view: str = ""
     unique: bool = True
     flag: str = ""
+    border: str = ""
+    mask: str = ""
 
     @property
     def target(self) -> int:
@@ -85,6 +92,7 @@ def _slices(records: list[dict[str, str]]) -> list[Row]:
             view=r["view"],
             unique=r["unique"] == "1",
             flag=r["flag"],
+            border=r.get("border", ""),
         )
         for r in records
     ]
@@ -110,7 +118,16 @@ def _nickparvar(records: list[dict[str, str]]) -> list[Row]:
 def _lgg(records: list[dict[str, str]]) -> list[Row]:
     places = split_by_group(r["patient"] for r in records)
     return [
-        Row(r["path"], r["label"], f"lgg_{r['sequence']}", r["patient"], *places[r["patient"]], view="axial")
+        Row(
+            path=r["path"],
+            label=r["label"],
+            source=f"lgg_{r['sequence']}",
+            group=r["patient"],
+            split=places[r["patient"]][0],
+            fold=places[r["patient"]][1],
+            view="axial",
+            mask=r["mask"],
+        )
         for r in records
     ]
 
@@ -147,11 +164,12 @@ def split_by_group(groups: Iterable[str]) -> dict[str, tuple[str, int]]:
 def training_and_validation(rows: Sequence[Row], data: Data) -> tuple[list[Row], list[Row]]:
     """Flagged rows are in neither. By patient in ``dev``; by file, as its users do, in ``published``.
 
-    Copies of a picture are not in the validation of ``dev``.
+    Copies of a picture are not in the validation of ``dev``. Sources that are left ``without`` are
+    not learnt; with fold -1 nothing is held out.
     """
     pool = [row for row in rows if not row.flag and _is_for_training(row, data.split)]
     fold = _file_fold if data.split == "published" else _patient_fold
-    train = [row for row in pool if fold(row) != data.fold]
+    train = [row for row in pool if fold(row) != data.fold and row.source not in data.without]
     return train, [row for row in pool if fold(row) == data.fold and row.unique]
 
 
@@ -178,16 +196,21 @@ def holdout(rows: Iterable[Row]) -> list[Row]:
 
 def pixels(data: Path, rows: Sequence[Row], size: int, cache: Path = CACHE) -> NDArray[np.uint8]:
     """Prepared slices as uint8 (n, size, size), decoded once and then kept under ``cache``."""
-    kept = cache / f"{_cache_key(data, rows, size)}.npy"
+    return cached(cache / f"{cache_key(data, rows, size)}.npy", lambda: _decode(data, rows, size))
+
+
+def cached(kept: Path, make: Callable[[], NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    """The array in the file ``kept``, which is made first where it is not there."""
     if not kept.is_file():
         kept.parent.mkdir(parents=True, exist_ok=True)
-        partial = kept.with_suffix(".partial.npy")
-        np.save(partial, _decode(data, rows, size))
+        partial = kept.with_suffix(f".{os.getpid()}.partial.npy")
+        np.save(partial, make())
         partial.replace(kept)
     return np.asarray(np.load(kept, mmap_mode="r"))
 
 
-def _cache_key(data: Path, rows: Sequence[Row], size: int) -> str:
+def cache_key(data: Path, rows: Sequence[Row], size: int) -> str:
+    """Changes with the files, the size and the preprocessing."""
     facts = [(row.path, (data / row.path).stat().st_size) for row in rows]
     text = json.dumps([preprocess.VERSION, size, facts])
     return hashlib.sha256(text.encode()).hexdigest()[:24]

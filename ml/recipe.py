@@ -35,18 +35,26 @@ class Data:
 
     ``fold`` is held out of ``dev`` for choices and calibration; of ``published``, which has no
     folds, the same-numbered fifth of the files. ``weights`` gives the share of each "class/source"
-    cell in a training epoch; without it every row is seen once per epoch.
+    cell in a training epoch; without it every row is seen once per epoch. Rows of the sources
+    ``without`` are not learnt. ``strangers`` is the share of pictures that are not brain MRI.
     """
 
     tables: tuple[str, ...]
     split: str = "dev"
     fold: int = 0
     weights: Mapping[str, float] = field(default_factory=dict)
+    without: tuple[str, ...] = ()
+    strangers: float = 0.0
 
 
 @dataclass(frozen=True)
 class Training:
-    """The optimiser and its schedule. ``patience`` 0 trains all epochs; ``ema`` 0 keeps no average."""
+    """The optimiser and its schedule. ``patience`` 0 trains all epochs; ``ema`` 0 keeps no average.
+
+    ``sizes`` are the sides of the pictures that are learnt from, each for an equal part of the
+    epochs; without it the network's own. ``mask_weight`` is that of the outline's loss beside the
+    classes'.
+    """
 
     epochs: int
     batch: int = 32
@@ -59,6 +67,8 @@ class Training:
     ema: float = 0.0
     patience: int = 0
     precision: str = "float32"
+    sizes: tuple[int, ...] = ()
+    mask_weight: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -86,14 +96,17 @@ def read(name: str) -> Recipe:
 def parse(name: str, values: Mapping[str, Any]) -> Recipe:
     """Raises RecipeError where a section or key is unknown or missing."""
     try:
-        data = dict(values["data"])
         return Recipe(
             name=name,
             seed=int(values["seed"]),
             network=Network(**values["network"]),
-            data=Data(**{**data, "tables": tuple(data["tables"])}),
-            training=Training(**values["training"]),
+            data=Data(**{**values["data"], **_tuples(values["data"], "tables", "without")}),
+            training=Training(**{**values["training"], **_tuples(values["training"], "sizes")}),
             augment=dict(values.get("augment", {})),
         )
     except (KeyError, TypeError) as error:
         raise RecipeError(f"Recipe {name}: {error}") from None
+
+
+def _tuples(section: Mapping[str, Any], *names: str) -> dict[str, tuple[Any, ...]]:
+    return {name: tuple(section[name]) for name in names if name in section}
