@@ -1,5 +1,19 @@
 """Errors that reach a clinician or a program: a stable code, one sentence, an HTTP status."""
 
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+NOT_FOUND = {
+    "analysis": _("There is no such analysis."),
+    "case": _("There is no such case."),
+    "file": _("There is no such file."),
+    "model version": _("There is no such model version."),
+    "page": _("There is no such page."),
+    "patient": _("There is no such patient."),
+    "scan": _("There is no such scan."),
+    "token": _("There is no such token."),
+}
+
 
 class UserFacingError(Exception):
     """Expected, explained to the user. Everything else is "internal" for them and a traceback in the log."""
@@ -20,14 +34,14 @@ class NotFound(UserFacingError):
     status = 404
 
     def __init__(self, what: str = "page") -> None:
-        super().__init__("not_found", f"There is no such {what}.")
+        super().__init__("not_found", str(NOT_FOUND[what]))
 
 
 class NotAllowed(UserFacingError):
     status = 403
 
-    def __init__(self, detail: str = "Your role does not allow this.") -> None:
-        super().__init__("not_allowed", detail)
+    def __init__(self, detail: str = "") -> None:
+        super().__init__("not_allowed", detail or gettext("Your role does not allow this."))
 
 
 class Conflict(UserFacingError):

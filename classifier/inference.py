@@ -14,6 +14,7 @@ from django.conf import settings
 import ml.bundle
 import ml.images
 from classifier.errors import UserFacingError
+from classifier.sentences import translated
 from ml.errors import BundleError, ImageError
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def read_image(source: bytes | Path | IO[bytes]) -> ml.images.Image:
     try:
         return ml.images.read(source, limits())  # type: ignore[arg-type]
     except ImageError as error:
-        raise BadImage(error.code, error.detail) from error
+        raise BadImage(error.code, translated(error.code, error.detail)) from error
 
 
 def picture(source: bytes | IO[bytes], *, index: int = 0, max_side: int | None = None) -> bytes:

@@ -9,6 +9,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext_lazy as _
 
 if TYPE_CHECKING:
     from classifier.pages.requests import SignedInRequest
@@ -17,9 +18,9 @@ UNUSED = {"password_change_done", "autocomplete", "view_on_site"}
 
 
 class PortalAdminSite(AdminSite):
-    site_header = "MRI portal administration"
-    site_title = "MRI portal"
-    index_title = "Research use only, not a medical device"
+    site_header = _("MRI portal administration")
+    site_title = _("MRI portal")
+    index_title = _("Research use only, not a medical device")
 
     def get_urls(self) -> Any:
         return [url for url in super().get_urls() if getattr(url, "name", "") not in UNUSED]

@@ -20,6 +20,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
+from django.utils.translation import gettext as _
 
 from classifier.actors import actor_of
 from classifier.admin.links import admin_url, list_url, trail_url
@@ -142,7 +143,7 @@ class ReadOnlyAdmin(_ModelAdmin):
 
     def tools(self, request: HttpRequest, obj: Any) -> list[Tool]:
         """Links beside the row shown."""
-        return [("Audit trail", trail_url(self.trail_term(obj)))] if self.trail_term(obj) else []
+        return [(_("Audit trail"), trail_url(self.trail_term(obj)))] if self.trail_term(obj) else []
 
     def list_tools(self, request: HttpRequest) -> list[Tool]:
         """Links beside the list."""

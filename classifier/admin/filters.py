@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from classifier.models import Role
 
@@ -15,7 +16,7 @@ from classifier.models import Role
 class DepartmentFilter(admin.SimpleListFilter):
     """The departments, without the four roles that are groups too."""
 
-    title = "department"
+    title = _("department")
     parameter_name = "department"
     path = "department"
 

@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
 
 from classifier.admin.base import ReadOnlyAdmin, Table
 from classifier.admin.filters import CaseDepartmentFilter, DepartmentFilter, ScanDepartmentFilter
@@ -54,8 +55,8 @@ class PatientAdmin(HistoryAdmin):
         found = obj.cases.order_by(*NEWEST_FIRST)
         return [
             Table.of(
-                "Cases",
-                ("Case", "Opened", "Triage"),
+                _("Cases"),
+                (_("Case"), _("Opened"), _("Triage")),
                 found,
                 lambda case: (link(case), case.created_at, case.get_triage_display()),
             )
@@ -93,18 +94,18 @@ class ScanAdmin(HistoryAdmin):
     list_filter = (CaseDepartmentFilter, "created_at")
     list_select_related = ("case__patient", "case__department", "uploaded_by")
 
-    @admin.display
+    @admin.display(description=_("patient"))
     def patient(self, scan: Scan) -> SafeString | str:
         return link(scan.case.patient)
 
-    @admin.display
+    @admin.display(description=_("department"))
     def department(self, scan: Scan) -> str:
         return scan.case.department.name
 
     def tables(self, obj: Scan) -> list[Table]:
         files = Table.of(
-            "Files",
-            ("Position", "Name given at upload", "Kind", "Bytes", "SHA-256"),
+            _("Files"),
+            (_("Position"), _("Name given at upload"), _("Kind"), _("Bytes"), _("SHA-256")),
             obj.files.all(),
             lambda file: (file.position, file.original_name, file.kind, file.size, file.sha256),
         )
@@ -137,19 +138,19 @@ class AnalysisAdmin(HistoryAdmin):
         found: QuerySet[Analysis] = super().get_queryset(request)
         return found.defer("slices", "model_version__card")
 
-    @admin.display
+    @admin.display(description=_("case"))
     def case(self, analysis: Analysis) -> SafeString | str:
         return link(analysis.scan.case)
 
-    @admin.display
+    @admin.display(description=_("patient"))
     def patient(self, analysis: Analysis) -> SafeString | str:
         return link(analysis.scan.case.patient)
 
-    @admin.display(description="tumour probability")
+    @admin.display(description=_("tumour probability"))
     def tumour(self, analysis: Analysis) -> str:
         return _percent(analysis)
 
-    @admin.display(description="probabilities")
+    @admin.display(description=_("probabilities"))
     def by_class(self, analysis: Analysis) -> str:
         return " · ".join(f"{name} {chance:.1%}" for name, chance in (analysis.probabilities or {}).items())
 
@@ -169,7 +170,7 @@ class ReviewAdmin(HistoryAdmin):
     list_filter = ("verdict", "label", "created_at")
     list_select_related = ("analysis__scan__case", "reviewer")
 
-    @admin.display
+    @admin.display(description=_("case"))
     def case(self, review: Review) -> SafeString | str:
         return link(review.analysis.scan.case)
 
@@ -180,8 +181,8 @@ class ReviewAdmin(HistoryAdmin):
 
 def _scans(case: Case) -> Table:
     return Table.of(
-        "Scans",
-        ("Scan", "Received", "Uploaded by", "Kind"),
+        _("Scans"),
+        (_("Scan"), _("Received"), _("Uploaded by"), _("Kind")),
         case.scans.select_related("uploaded_by").order_by("created_at", "id"),
         lambda scan: (link(scan), scan.created_at, scan.uploaded_by, scan.facts.get("kind", "")),
     )
@@ -189,8 +190,16 @@ def _scans(case: Case) -> Table:
 
 def _analyses(found: Any) -> Table:
     return Table.of(
-        "Analyses",
-        ("Analysis", "Scan", "Requested", "Status", "Outcome", "Tumour probability", "Model version"),
+        _("Analyses"),
+        (
+            _("Analysis"),
+            _("Scan"),
+            _("Requested"),
+            _("Status"),
+            _("Outcome"),
+            _("Tumour probability"),
+            _("Model version"),
+        ),
         found.select_related("scan", "model_version")
         .defer("slices", "model_version__card")
         .order_by(*NEWEST_FIRST),
@@ -208,8 +217,8 @@ def _analyses(found: Any) -> Table:
 
 def _reviews(found: Any) -> Table:
     return Table.of(
-        "Reviews",
-        ("Review", "Analysis", "Submitted", "Reviewer", "Verdict", "Label", "Comment"),
+        _("Reviews"),
+        (_("Review"), _("Analysis"), _("Submitted"), _("Reviewer"), _("Verdict"), _("Label"), _("Comment")),
         found.select_related("analysis", "reviewer").order_by(*NEWEST_FIRST),
         lambda review: (
             link(review),

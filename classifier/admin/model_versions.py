@@ -10,6 +10,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
 
 from classifier.admin.base import Act, ReadOnlyAdmin, Tool, admin_actor, may_administer
 from classifier.models import ModelVersion, WorkerHeartbeat
@@ -31,46 +32,55 @@ class ModelVersionAdmin(ReadOnlyAdmin):
             *super().get_urls(),
         ]
 
-    @admin.display
+    @admin.display(description=_("model card"))
     def model_card(self, model_version: ModelVersion) -> SafeString:
         return format_html("<pre>{}</pre>", json.dumps(model_version.card, indent=2, sort_keys=True))
 
     def tools(self, request: HttpRequest, obj: ModelVersion) -> list[Tool]:
         if obj.is_active or not may_administer(request):
             return []
-        return [("Activate", reverse("admin:classifier_modelversion_activate", args=[obj.pk]))]
+        return [(_("Activate"), reverse("admin:classifier_modelversion_activate", args=[obj.pk]))]
 
     def list_tools(self, request: HttpRequest) -> list[Tool]:
         if not may_administer(request):
             return []
-        return [("Register installed bundles", reverse("admin:classifier_modelversion_register"))]
+        return [(_("Register installed bundles"), reverse("admin:classifier_modelversion_register"))]
 
     def activate_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         model_version = get_object_or_404(ModelVersion, pk=pk)
         active = ModelVersion.objects.filter(is_active=True).first()
 
-        def do(_: object) -> str:
+        def do(_given: object) -> str:
             model_versions.activate_model(actor=admin_actor(request), version=model_version.version)
-            return f"Model {model_version} answers from now on."
+            return _("Model %(version)s answers from now on.") % {"version": model_version}
 
-        intro = (
-            f"Model {active or 'none'} answers now. From the next analysis on {model_version} answers; "
+        intro = _(
+            "Model %(active)s answers now. From the next analysis on %(version)s answers; "
             "results that exist stay as they are."
+        ) % {"active": active or _("none"), "version": model_version}
+        act = Act(
+            title=_("Activate model %(version)s") % {"version": model_version},
+            submit=_("Activate"),
+            intro=intro,
+            do=do,
         )
-        act = Act(title=f"Activate model {model_version}", submit="Activate", intro=intro, do=do)
         return self.act(request, act, about=model_version)
 
     def register_view(self, request: HttpRequest) -> HttpResponse:
         found = [bundle for bundle in model_versions.installed_bundles() if not bundle.is_registered]
 
-        def do(_: object) -> str:
+        def do(_given: object) -> str:
             for bundle in found:
                 model_versions.register_model(actor=admin_actor(request), directory=bundle.directory)
-            return f"{len(found)} model versions were registered; none of them is active yet."
+            return _("Model versions registered: %(count)d. None of them is active yet.") % {
+                "count": len(found)
+            }
 
-        names = ", ".join(bundle.version for bundle in found) or "none that is new"
-        intro = f"Bundles found in the portal's folder: {names}. Each is verified before it is registered."
-        act = Act(title="Register installed bundles", submit="Register", intro=intro, do=do)
+        names = ", ".join(bundle.version for bundle in found) or _("none that is new")
+        intro = _(
+            "Bundles found in the portal's folder: %(names)s. Each is verified before it is registered."
+        ) % {"names": names}
+        act = Act(title=_("Register installed bundles"), submit=_("Register"), intro=intro, do=do)
         return self.act(request, act)
 
 

@@ -10,6 +10,7 @@ from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, reverse
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
 from classifier.admin.base import Act, AdministratorsAdmin, Table, Tool, admin_actor
@@ -55,11 +56,11 @@ class UserAdmin(AdministratorsAdmin):
     def trail_term(self, obj: User) -> str:
         return obj.username
 
-    @admin.display
+    @admin.display(description=_("roles"))
     def roles(self, user: User) -> str:
         return ", ".join(sorted(group.name for group in user.groups.all() if group.name in Role.values))
 
-    @admin.display
+    @admin.display(description=_("departments"))
     def departments(self, user: User) -> str:
         return ", ".join(sorted(group.name for group in user.groups.all() if group.name not in Role.values))
 
@@ -67,22 +68,22 @@ class UserAdmin(AdministratorsAdmin):
         if not people.may_manage(actor=admin_actor(request), user=obj):
             return super().tools(request, obj)
         return [
-            ("Edit", reverse("admin:classifier_user_details", args=[obj.pk])),
-            ("Roles and departments", reverse("admin:classifier_user_access", args=[obj.pk])),
-            ("Set password", reverse("admin:classifier_user_password", args=[obj.pk])),
-            ("Unlock", reverse("admin:classifier_user_unlock", args=[obj.pk])),
-            ("Issue a token", f"{reverse('admin:classifier_apitoken_add')}?user={obj.pk}"),
+            (_("Edit"), reverse("admin:classifier_user_details", args=[obj.pk])),
+            (_("Roles and departments"), reverse("admin:classifier_user_access", args=[obj.pk])),
+            (_("Set password"), reverse("admin:classifier_user_password", args=[obj.pk])),
+            (_("Unlock"), reverse("admin:classifier_user_unlock", args=[obj.pk])),
+            (_("Issue a token"), f"{reverse('admin:classifier_apitoken_add')}?user={obj.pk}"),
             *super().tools(request, obj),
         ]
 
     def list_tools(self, request: HttpRequest) -> list[Tool]:
-        return [("Add a user", reverse("admin:classifier_user_add"))]
+        return [(_("Add a user"), reverse("admin:classifier_user_add"))]
 
     def tables(self, obj: User) -> list[Table]:
-        headers = ("Token", "Scopes", "Created", "Expires", "Last used", "Revoked")
+        headers = (_("Token"), _("Scopes"), _("Created"), _("Expires"), _("Last used"), _("Revoked"))
         return [
             Table.of(
-                "API tokens",
+                _("API tokens"),
                 headers,
                 obj.api_tokens.order_by("-created_at"),
                 lambda token: (
@@ -103,12 +104,12 @@ class UserAdmin(AdministratorsAdmin):
         @sensitive_variables()
         def do(given: dict[str, Any]) -> HttpResponse:
             user = people.create_user(actor=actor, **given)
-            messages.success(request, f"User {user} was created.")
+            messages.success(request, _("User %(user)s was created.") % {"user": user})
             return redirect(admin_url(user))
 
         act = Act(
-            title="Add a user",
-            submit="Add",
+            title=_("Add a user"),
+            submit=_("Add"),
             do=do,
             form_class=NewUserForm,
             form_options={"may_grant_superuser": actor.require_user().is_superuser},
@@ -120,13 +121,13 @@ class UserAdmin(AdministratorsAdmin):
 
         def do(given: dict[str, Any]) -> str:
             people.change_user(actor=admin_actor(request), user=user, **given)
-            return f"User {given['username']} is as you wanted."
+            return _("User %(user)s is as you wanted.") % {"user": given["username"]}
 
         now = {name: getattr(user, name) for name in DetailsForm.base_fields}
         act = Act(
-            title=f"Edit user {user}",
-            submit="Save",
-            intro="An account is never deleted; one that is not active cannot sign in and its tokens end.",
+            title=_("Edit user %(user)s") % {"user": user},
+            submit=_("Save"),
+            intro=_("An account is never deleted; one that is not active cannot sign in and its tokens end."),
             do=do,
             form_class=DetailsForm,
             form_options={"initial": now},
@@ -139,7 +140,7 @@ class UserAdmin(AdministratorsAdmin):
 
         def do(given: dict[str, Any]) -> str:
             people.change_access(actor=actor, user=user, **given)
-            return f"User {user} has these roles and departments now."
+            return _("User %(user)s has these roles and departments now.") % {"user": user}
 
         names = user.group_names
         now = {
@@ -148,8 +149,8 @@ class UserAdmin(AdministratorsAdmin):
             "is_superuser": user.is_superuser,
         }
         act = Act(
-            title=f"Roles and departments of {user}",
-            submit="Save",
+            title=_("Roles and departments of %(user)s") % {"user": user},
+            submit=_("Save"),
             do=do,
             form_class=AccessForm,
             form_options={"initial": now, "may_grant_superuser": actor.require_user().is_superuser},
@@ -162,12 +163,12 @@ class UserAdmin(AdministratorsAdmin):
         @sensitive_variables()
         def do(given: dict[str, Any]) -> str:
             people.reset_password(actor=admin_actor(request), user=user, password=given["password"])
-            return f"User {user} has a new password."
+            return _("User %(user)s has a new password.") % {"user": user}
 
         act = Act(
-            title=f"Set the password of {user}",
-            submit="Set password",
-            intro="Every session of this user ends.",
+            title=_("Set the password of %(user)s") % {"user": user},
+            submit=_("Set password"),
+            intro=_("Every session of this user ends."),
             do=do,
             form_class=PasswordForm,
         )
@@ -176,14 +177,15 @@ class UserAdmin(AdministratorsAdmin):
     def unlock_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         user = self._manageable(request, pk)
 
-        def do(_: object) -> str:
+        def do(_given: object) -> str:
             unlocked = people.unlock_user(actor=admin_actor(request), user=user)
-            return f"User {user} may try again." if unlocked else f"User {user} was not locked out."
+            said = _("User %(user)s may try again.") if unlocked else _("User %(user)s was not locked out.")
+            return said % {"user": user}
 
         act = Act(
-            title=f"Unlock {user}",
-            submit="Unlock",
-            intro="Failed sign-ins under this name are forgotten, and it may be tried again at once.",
+            title=_("Unlock %(user)s") % {"user": user},
+            submit=_("Unlock"),
+            intro=_("Failed sign-ins under this name are forgotten, and it may be tried again at once."),
             do=do,
         )
         return self.act(request, act, about=user)
@@ -213,38 +215,39 @@ class DepartmentAdmin(AdministratorsAdmin):
         groups: QuerySet[Group] = super().get_queryset(request)
         return groups.annotate(members=Count("user"))
 
-    @admin.display
+    @admin.display(description=_("kind"))
     def kind(self, group: Group) -> str:
-        return "role" if group.name in Role.values else "department"
+        return _("role") if group.name in Role.values else _("department")
 
-    @admin.display
+    @admin.display(description=_("members"))
     def members(self, group: Any) -> int:
         return int(group.members)
 
     def tools(self, request: HttpRequest, obj: Group) -> list[Tool]:
         if obj.name in Role.values:
             return []
-        return [("Rename", reverse("admin:auth_group_rename", args=[obj.pk]))]
+        return [(_("Rename"), reverse("admin:auth_group_rename", args=[obj.pk]))]
 
     def list_tools(self, request: HttpRequest) -> list[Tool]:
-        return [("Add a department", reverse("admin:auth_group_add"))]
+        return [(_("Add a department"), reverse("admin:auth_group_add"))]
 
     def tables(self, obj: Group) -> list[Table]:
         found = User.objects.filter(groups=obj).order_by("username")
         return [
             Table.of(
-                "Members",
-                ("User", "Name", "Active"),
+                _("Members"),
+                (_("User"), _("Name"), _("Active")),
                 found,
-                lambda user: (link(user), user.get_full_name(), "yes" if user.is_active else "no"),
+                lambda user: (link(user), user.get_full_name(), _("yes") if user.is_active else _("no")),
             )
         ]
 
     def create_view(self, request: HttpRequest) -> HttpResponse:
         def do(given: dict[str, Any]) -> str:
-            return f"{departments.create_department(actor=admin_actor(request), **given)} was added."
+            department = departments.create_department(actor=admin_actor(request), **given)
+            return _("%(department)s was added.") % {"department": department}
 
-        act = Act(title="Add a department", submit="Add", do=do, form_class=DepartmentForm)
+        act = Act(title=_("Add a department"), submit=_("Add"), do=do, form_class=DepartmentForm)
         return self.act(request, act)
 
     def rename_view(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -252,11 +255,11 @@ class DepartmentAdmin(AdministratorsAdmin):
 
         def do(given: dict[str, Any]) -> str:
             departments.rename_department(actor=admin_actor(request), department=department, **given)
-            return f"The department is called {given['name']} now."
+            return _("The department is called %(name)s now.") % {"name": given["name"]}
 
         act = Act(
-            title=f"Rename {department}",
-            submit="Rename",
+            title=_("Rename %(department)s") % {"department": department},
+            submit=_("Rename"),
             do=do,
             form_class=DepartmentForm,
             form_options={"initial": {"name": department.name}},

@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
 
 from classifier.errors import UserFacingError
 from classifier.models import Role
@@ -12,22 +13,22 @@ from classifier.services.people import check_password_strength
 
 
 class NameForm(forms.Form):
-    username = forms.CharField(max_length=150)
-    first_name = forms.CharField(max_length=150, required=False)
-    last_name = forms.CharField(max_length=150, required=False)
-    email = forms.EmailField(required=False)
+    username = forms.CharField(label=_("Username"), max_length=150)
+    first_name = forms.CharField(label=_("First name"), max_length=150, required=False)
+    last_name = forms.CharField(label=_("Last name"), max_length=150, required=False)
+    email = forms.EmailField(label=_("Email"), required=False)
 
 
 class DetailsForm(NameForm):
-    is_active = forms.BooleanField(label="Active", required=False)
+    is_active = forms.BooleanField(label=_("Active"), required=False)
 
 
 class PasswordForm(forms.Form):
     password = forms.CharField(
-        strip=False, widget=forms.PasswordInput(attrs={"autocomplete": "new-password"})
+        label=_("Password"), strip=False, widget=forms.PasswordInput(attrs={"autocomplete": "new-password"})
     )
     repeated = forms.CharField(
-        label="Password again",
+        label=_("Password again"),
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
@@ -36,7 +37,7 @@ class PasswordForm(forms.Form):
         given = {**(super().clean() or self.cleaned_data)}
         password, repeated = given.get("password"), given.pop("repeated", None)
         if password and password != repeated:
-            self.add_error("repeated", "The two passwords differ.")
+            self.add_error("repeated", _("The two passwords differ."))
         return given
 
     def clean_password(self) -> str:
@@ -52,15 +53,16 @@ class AccessForm(forms.Form):
     """``may_grant_superuser`` is for superusers; nobody else is even asked."""
 
     roles = forms.MultipleChoiceField(
-        choices=Role.choices, required=False, widget=forms.CheckboxSelectMultiple
+        label=_("Roles"), choices=Role.choices, required=False, widget=forms.CheckboxSelectMultiple
     )
     departments = forms.ModelMultipleChoiceField(
+        label=_("Departments"),
         queryset=Group.objects.exclude(name__in=Role.values).order_by("name"),
         to_field_name="name",
         required=False,
         widget=forms.CheckboxSelectMultiple,
     )
-    is_superuser = forms.BooleanField(label="Superuser", required=False)
+    is_superuser = forms.BooleanField(label=_("Superuser"), required=False)
 
     def __init__(self, *args: Any, may_grant_superuser: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -76,4 +78,4 @@ class NewUserForm(AccessForm, PasswordForm, NameForm):
 
 
 class DepartmentForm(forms.Form):
-    name = forms.CharField(max_length=150)
+    name = forms.CharField(label=_("Name"), max_length=150)

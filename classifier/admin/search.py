@@ -10,11 +10,12 @@ import uuid
 from typing import Any
 
 from django.db.models import Model, QuerySet
+from django.utils.translation import gettext_lazy as _
 
 from classifier.models import Analysis, Case, Patient, Review, Scan
 
 SHOWN_DIGITS = 8
-HELP = "The beginning of a patient reference, or at least eight digits of an id."
+HELP = _("The beginning of a patient reference, or at least eight digits of an id.")
 PATH_TO_CASE: dict[type[Model], str] = {Scan: "case", Analysis: "scan__case", Review: "analysis__scan__case"}
 
 

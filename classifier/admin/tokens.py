@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, reverse
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
 from classifier.admin.base import Act, AdministratorsAdmin, Tool, admin_actor
@@ -20,10 +21,12 @@ from classifier.services import tokens
 
 
 class IssueForm(forms.Form):
-    user = forms.ModelChoiceField(queryset=User.objects.none())
-    name = forms.CharField(max_length=100, help_text="What the token is for.")
-    scopes = forms.MultipleChoiceField(choices=Scope.choices, widget=forms.CheckboxSelectMultiple)
-    days = forms.IntegerField(min_value=1, max_value=tokens.MAX_DAYS)
+    user = forms.ModelChoiceField(label=_("User"), queryset=User.objects.none())
+    name = forms.CharField(label=_("Name"), max_length=100, help_text=_("What the token is for."))
+    scopes = forms.MultipleChoiceField(
+        label=_("Scopes"), choices=Scope.choices, widget=forms.CheckboxSelectMultiple
+    )
+    days = forms.IntegerField(label=_("Days"), min_value=1, max_value=tokens.MAX_DAYS)
 
     def __init__(self, *args: Any, users: QuerySet[User], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -56,21 +59,21 @@ class ApiTokenAdmin(AdministratorsAdmin):
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         return "secret" not in lookup and super().lookup_allowed(lookup, value, request)
 
-    @admin.display(description="scopes")
+    @admin.display(description=_("scopes"))
     def scope_names(self, token: ApiToken) -> str:
         return ", ".join(token.scopes)
 
-    @admin.display(boolean=True)
+    @admin.display(boolean=True, description=_("usable"))
     def usable(self, token: ApiToken) -> bool:
         return token.is_usable and token.user.is_active
 
     def tools(self, request: HttpRequest, obj: ApiToken) -> list[Tool]:
         if obj.revoked_at:
             return []
-        return [("Revoke", reverse("admin:classifier_apitoken_revoke", args=[obj.pk]))]
+        return [(_("Revoke"), reverse("admin:classifier_apitoken_revoke", args=[obj.pk]))]
 
     def list_tools(self, request: HttpRequest) -> list[Tool]:
-        return [("Issue a token", reverse("admin:classifier_apitoken_add"))]
+        return [(_("Issue a token"), reverse("admin:classifier_apitoken_add"))]
 
     def issue_view(self, request: HttpRequest) -> HttpResponse:
         @sensitive_variables()
@@ -81,9 +84,9 @@ class ApiTokenAdmin(AdministratorsAdmin):
         initial = {"user": request.GET.get("user"), "days": tokens.DEFAULT_DAYS}
         options = {"users": _may_get_tokens(request), "initial": initial}
         act = Act(
-            title="Issue a token",
-            submit="Issue",
-            intro="The secret is shown once, on the next page. Whoever holds it acts as this user.",
+            title=_("Issue a token"),
+            submit=_("Issue"),
+            intro=_("The secret is shown once, on the next page. Whoever holds it acts as this user."),
             do=do,
             form_class=IssueForm,
             form_options=options,
@@ -93,12 +96,16 @@ class ApiTokenAdmin(AdministratorsAdmin):
     def revoke_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         token = get_object_or_404(ApiToken.objects.select_related("user"), pk=pk)
 
-        def do(_: object) -> str:
+        def do(_given: object) -> str:
             tokens.revoke_token(actor=admin_actor(request), token=token)
-            return f"Token {token} is revoked."
+            return _("Token %(token)s is revoked.") % {"token": token}
 
-        intro = f"Programs of {token.user} that use {token} are refused from now on. This cannot be undone."
-        act = Act(title=f"Revoke token {token}", submit="Revoke", intro=intro, do=do)
+        intro = _(
+            "Programs of %(user)s that use %(token)s are refused from now on. This cannot be undone."
+        ) % {"user": token.user, "token": token}
+        act = Act(
+            title=_("Revoke token %(token)s") % {"token": token}, submit=_("Revoke"), intro=intro, do=do
+        )
         return self.act(request, act, about=token)
 
     @sensitive_variables()
@@ -107,7 +114,7 @@ class ApiTokenAdmin(AdministratorsAdmin):
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
-            "title": "Token issued",
+            "title": _("Token issued"),
             "token": token,
             "secret": secret,
         }

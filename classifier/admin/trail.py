@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
 
 from classifier.admin.base import ReadOnlyAdmin
 from classifier.admin.links import link
@@ -30,7 +31,7 @@ class AuditEventAdmin(ReadOnlyAdmin):
     list_filter = ("action", "created_at")
     ordering = ("-created_at", "-id")
     search_fields = ("actor_name",)
-    search_help_text = "A user name as it is written, or the id of a case, scan, analysis or review."
+    search_help_text = _("A user name as it is written, or the id of a case, scan, analysis or review.")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
@@ -44,10 +45,10 @@ class AuditEventAdmin(ReadOnlyAdmin):
             return queryset.filter(case_id=case_id), False
         return queryset.filter(actor_name=term), False
 
-    @admin.display
+    @admin.display(description=_("about"))
     def about(self, event: AuditEvent) -> str:
         return f"{event.object_type} {event.object_id[:SHOWN_DIGITS]}".strip()
 
-    @admin.display
+    @admin.display(description=_("case"))
     def case(self, event: AuditEvent) -> SafeString | str:
         return link(Case(pk=event.case_id)) if event.case_id else "-"

@@ -16,6 +16,8 @@ from django.core.exceptions import (
 )
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, JsonResponse, UnreadablePostError
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
 
@@ -25,7 +27,7 @@ from classifier.uploads import FileTooBig
 
 logger = logging.getLogger(__name__)
 RETRY_AFTER_S = 5
-NO_SUCH_URL = "There is nothing at this address. Every address of the API ends with a slash."
+NO_SUCH_URL = gettext_lazy("There is nothing at this address. Every address of the API ends with a slash.")
 
 
 class Problem(JsonResponse):
@@ -62,9 +64,9 @@ def problem_response(error: Exception, context: Mapping[str, Any]) -> Problem | 
         case exceptions.APIException():
             return _api_problem(error)
         case Http404():
-            return Problem(status=404, code="not_found", detail=NO_SUCH_URL)
+            return Problem(status=404, code="not_found", detail=str(NO_SUCH_URL))
         case PermissionDenied():
-            return Problem(status=403, code="not_allowed", detail="This is not allowed.")
+            return Problem(status=403, code="not_allowed", detail=_("This is not allowed."))
     return _transport_problem(error)
 
 
@@ -73,7 +75,7 @@ def _api_problem(error: exceptions.APIException) -> Problem:
         return Problem(
             status=400,
             code="invalid",
-            detail="Some of what was sent is not as it should be; see errors.",
+            detail=_("Some of what was sent is not as it should be; see errors."),
             errors=_field_errors(error),
         )
     return Problem(
@@ -113,17 +115,17 @@ def _transport_problem(error: Exception) -> Problem | None:
         case FileTooBig():
             return problem_response(too_many_bytes(), {})
         case RequestDataTooBig() | TooManyFieldsSent():
-            return Problem(status=413, code="request_too_large", detail="The request is too large.")
+            return Problem(status=413, code="request_too_large", detail=_("The request is too large."))
         case TooManyFilesSent():
-            return Problem(status=413, code="too_many_files", detail="Too many files were sent at once.")
+            return Problem(status=413, code="too_many_files", detail=_("Too many files were sent at once."))
         case SuspiciousOperation() | UnreadablePostError():
-            return Problem(status=400, code="bad_request", detail="The request could not be read.")
+            return Problem(status=400, code="bad_request", detail=_("The request could not be read."))
         case OperationalError() | InterfaceError():
             logger.error("The database does not answer: %s", type(error).__name__, exc_info=error)
             return Problem(
                 status=503,
                 code="database_unavailable",
-                detail="The database does not answer; nothing was changed. Try again.",
+                detail=_("The database does not answer; nothing was changed. Try again."),
                 headers={"Retry-After": str(RETRY_AFTER_S)},
             )
     return None
@@ -133,4 +135,4 @@ def _transport_problem(error: Exception) -> Problem | None:
 @login_not_required
 def unknown_address(request: HttpRequest, *args: Any, **kwargs: Any) -> Problem:
     """Catches what no other pattern under /api/ matches, before a redirect could drop a body."""
-    return Problem(status=404, code="not_found", detail=NO_SUCH_URL)
+    return Problem(status=404, code="not_found", detail=str(NO_SUCH_URL))

@@ -2,6 +2,7 @@
 
 from django.conf import settings
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from .append_only import AppendOnlyModel, AppendOnlyRows
 
@@ -12,36 +13,36 @@ class AuditEventQuerySet(AppendOnlyRows, models.QuerySet["AuditEvent"]):
 
 class AuditEvent(AppendOnlyModel):
     class Action(models.TextChoices):
-        SIGNED_IN = "signed_in", "Signed in"
-        SIGN_IN_FAILED = "sign_in_failed", "Sign-in failed"
-        LOCKED_OUT = "locked_out", "Locked out"
-        SIGNED_OUT = "signed_out", "Signed out"
-        PASSWORD_CHANGED = "password_changed", "Password changed"
-        PATIENT_VIEWED = "patient_viewed", "Patient viewed"
-        CASE_OPENED = "case_opened", "Case opened"
-        CASE_VIEWED = "case_viewed", "Case viewed"
-        WORKLIST_VIEWED = "worklist_viewed", "Worklist viewed"
-        SCAN_UPLOADED = "scan_uploaded", "Scan uploaded"
-        SCAN_VIEWED = "scan_viewed", "Scan viewed"
-        IMAGE_VIEWED = "image_viewed", "Image viewed"
-        FILE_DOWNLOADED = "file_downloaded", "File downloaded"
-        ANALYSIS_REQUESTED = "analysis_requested", "Analysis requested"
-        ANALYSIS_FINISHED = "analysis_finished", "Analysis finished"
-        ANALYSIS_FAILED = "analysis_failed", "Analysis failed"
-        ANALYSIS_RECOVERED = "analysis_recovered", "Analysis recovered"
-        ANALYSIS_VIEWED = "analysis_viewed", "Analysis viewed"
-        REVIEW_SUBMITTED = "review_submitted", "Review submitted"
-        EXPORTED = "exported", "Exported"
-        RESTORED = "restored", "Restored from a backup"
-        TOKEN_ISSUED = "token_issued", "Token issued"
-        TOKEN_REVOKED = "token_revoked", "Token revoked"
-        MODEL_REGISTERED = "model_registered", "Model registered"
-        MODEL_ACTIVATED = "model_activated", "Model activated"
-        USER_CREATED = "user_created", "User created"
-        USER_CHANGED = "user_changed", "User changed"
-        PERMISSIONS_CHANGED = "permissions_changed", "Permissions changed"
-        DEPARTMENT_CREATED = "department_created", "Department created"
-        DEPARTMENT_RENAMED = "department_renamed", "Department renamed"
+        SIGNED_IN = "signed_in", _("Signed in")
+        SIGN_IN_FAILED = "sign_in_failed", _("Sign-in failed")
+        LOCKED_OUT = "locked_out", _("Locked out")
+        SIGNED_OUT = "signed_out", _("Signed out")
+        PASSWORD_CHANGED = "password_changed", _("Password changed")
+        PATIENT_VIEWED = "patient_viewed", _("Patient viewed")
+        CASE_OPENED = "case_opened", _("Case opened")
+        CASE_VIEWED = "case_viewed", _("Case viewed")
+        WORKLIST_VIEWED = "worklist_viewed", _("Worklist viewed")
+        SCAN_UPLOADED = "scan_uploaded", _("Scan uploaded")
+        SCAN_VIEWED = "scan_viewed", _("Scan viewed")
+        IMAGE_VIEWED = "image_viewed", _("Image viewed")
+        FILE_DOWNLOADED = "file_downloaded", _("File downloaded")
+        ANALYSIS_REQUESTED = "analysis_requested", _("Analysis requested")
+        ANALYSIS_FINISHED = "analysis_finished", _("Analysis finished")
+        ANALYSIS_FAILED = "analysis_failed", _("Analysis failed")
+        ANALYSIS_RECOVERED = "analysis_recovered", _("Analysis recovered")
+        ANALYSIS_VIEWED = "analysis_viewed", _("Analysis viewed")
+        REVIEW_SUBMITTED = "review_submitted", _("Review submitted")
+        EXPORTED = "exported", _("Exported")
+        RESTORED = "restored", _("Restored from a backup")
+        TOKEN_ISSUED = "token_issued", _("Token issued")
+        TOKEN_REVOKED = "token_revoked", _("Token revoked")
+        MODEL_REGISTERED = "model_registered", _("Model registered")
+        MODEL_ACTIVATED = "model_activated", _("Model activated")
+        USER_CREATED = "user_created", _("User created")
+        USER_CHANGED = "user_changed", _("User changed")
+        PERMISSIONS_CHANGED = "permissions_changed", _("Permissions changed")
+        DEPARTMENT_CREATED = "department_created", _("Department created")
+        DEPARTMENT_RENAMED = "department_renamed", _("Department renamed")
 
     actor = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="audit_events"
@@ -54,7 +55,7 @@ class AuditEvent(AppendOnlyModel):
     # Unconstrained copy of the case's key, so that a case's history is one index lookup.
     case_id = models.UUIDField(null=True, blank=True)
     address = models.GenericIPAddressField(null=True, blank=True)
-    via = models.CharField(max_length=24, blank=True, help_text="page, api, admin, command or worker")
+    via = models.CharField(max_length=24, blank=True, help_text=_("page, api, admin, command or worker"))
     detail = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 

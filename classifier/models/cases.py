@@ -6,6 +6,7 @@ from django.conf import settings
 from django.contrib.auth.models import Group
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from .access import DepartmentQuerySet
 from .append_only import AppendOnlyModel, AppendOnlyRows
@@ -19,14 +20,14 @@ class Patient(models.Model):
     """DICOM's Patient. Identifying text lives here and nowhere in paths, URLs or logs."""
 
     class Sex(models.TextChoices):
-        FEMALE = "F", "Female"
-        MALE = "M", "Male"
-        OTHER = "O", "Other"
-        UNKNOWN = "", "Unknown"
+        FEMALE = "F", _("Female")
+        MALE = "M", _("Male")
+        OTHER = "O", _("Other")
+        UNKNOWN = "", _("Unknown")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     department = models.ForeignKey(Group, on_delete=models.PROTECT, related_name="patients")
-    reference = models.CharField("patient reference", max_length=64)
+    reference = models.CharField(_("patient reference"), max_length=64)
     # Searched by prefix without regard to case; a folded copy keeps that on an index in every database.
     reference_folded = models.CharField(max_length=64, editable=False, db_index=True)
     name = models.CharField(max_length=200, blank=True)
@@ -63,18 +64,18 @@ class Case(models.Model):
     class Triage(models.IntegerChoices):
         """Worklist order, most pressing last so that a descending index reads it first."""
 
-        REVIEWED = 0, "Reviewed"
-        NO_TUMOUR = 10, "No tumour seen"
-        EMPTY = 20, "No images yet"
-        WAITING = 30, "Analysis under way"
-        FAILED = 40, "Refused or failed"
-        UNCERTAIN = 50, "Uncertain"
-        SUSPECTED = 60, "Tumour suspected"
+        REVIEWED = 0, _("Reviewed")
+        NO_TUMOUR = 10, _("No tumour seen")
+        EMPTY = 20, _("No images yet")
+        WAITING = 30, _("Analysis under way")
+        FAILED = 40, _("Refused or failed")
+        UNCERTAIN = 50, _("Uncertain")
+        SUSPECTED = 60, _("Tumour suspected")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     department = models.ForeignKey(Group, on_delete=models.PROTECT, related_name="cases")
     patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="cases")
-    question = models.CharField("clinical question", max_length=500, blank=True)
+    question = models.CharField(_("clinical question"), max_length=500, blank=True)
     study_date = models.DateField(null=True, blank=True)
     # Worklist order, derived from the analyses and reviews by services.triage; not a medical fact.
     triage = models.PositiveSmallIntegerField(choices=Triage.choices, default=Triage.EMPTY)
@@ -138,7 +139,7 @@ class ScanFile(AppendOnlyModel):
     name = models.CharField(max_length=100, unique=True)
     original_name = models.CharField(max_length=255, blank=True)
     kind = models.CharField(max_length=16)
-    size = models.PositiveBigIntegerField(help_text="bytes")
+    size = models.PositiveBigIntegerField(help_text=_("bytes"))
     sha256 = models.CharField(max_length=64)
 
     objects = ScanFileQuerySet.as_manager()

@@ -7,14 +7,15 @@ from typing import Self
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from .cases import Scan
 
 
 class Scope(models.TextChoices):
-    SCANS_READ = "scans:read", "Read cases, scans and analyses"
-    SCANS_WRITE = "scans:write", "Upload scans"
-    REVIEWS_WRITE = "reviews:write", "Submit reviews"
+    SCANS_READ = "scans:read", _("Read cases, scans and analyses")
+    SCANS_WRITE = "scans:write", _("Upload scans")
+    REVIEWS_WRITE = "reviews:write", _("Submit reviews")
 
 
 def hash_secret(secret: str) -> str:
@@ -32,7 +33,7 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
 class ApiToken(models.Model):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="api_tokens")
     name = models.CharField(max_length=100)
-    prefix = models.CharField(max_length=12, help_text="the secret's first letters, to tell tokens apart")
+    prefix = models.CharField(max_length=12, help_text=_("the secret's first letters, to tell tokens apart"))
     secret_sha256 = models.CharField(max_length=64, unique=True, editable=False)
     scopes = models.JSONField(default=list)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -10,6 +10,7 @@ from django.contrib.auth.views import LoginView
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
@@ -47,8 +48,11 @@ def locked_out(request: HttpRequest, response: HttpResponse | None, credentials:
         request,
         status=settings.AXES_HTTP_RESPONSE_CODE,
         code="locked_out",
-        heading="Too many failed sign-ins",
-        detail=f"This name cannot sign in from here for {minutes} minutes. An administrator can help sooner.",
+        heading=_("Too many failed sign-ins"),
+        detail=_(
+            "This name cannot sign in from here for %(minutes)d minutes. An administrator can help sooner."
+        )
+        % {"minutes": minutes},
     )
     answer["Retry-After"] = str(minutes * 60)
     return answer
@@ -58,7 +62,7 @@ def locked_out(request: HttpRequest, response: HttpResponse | None, credentials:
 def sign_out(request: SignedInRequest) -> HttpResponse:
     sign_ins.note_sign_out(actor=page_actor(request))
     logout(request)
-    messages.success(request, "You have signed out.")
+    messages.success(request, _("You have signed out."))
     return redirect("login")
 
 
@@ -68,7 +72,7 @@ def change_password(request: SignedInRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         sign_ins.change_password(actor=page_actor(request), password=form.cleaned_data["new_password1"])
         update_session_auth_hash(request, request.user)
-        messages.success(request, "Your password is changed. Other sessions of yours have ended.")
+        messages.success(request, _("Your password is changed. Other sessions of yours have ended."))
         return redirect("own_settings")
     return render(request, "accounts/password.html", {"form": form}, status=400 if form.is_bound else 200)
 

@@ -5,6 +5,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
+
 from classifier.models.analysis import Label
 from classifier.templatetags.portal import field_words, percent
 
@@ -76,8 +79,11 @@ def _figure(name: str, value: Any) -> str:
     """A share with its interval, a share, or a count."""
     if isinstance(value, Mapping) and "value" in value:
         low, high = value.get("interval") or (None, None)
-        interval = f" ({percent(low)} to {percent(high)})" if low is not None else ""
-        return f"{percent(value['value'])}{interval}"
+        share = percent(value["value"])
+        if low is None:
+            return share
+        bounds = {"share": share, "low": percent(low), "high": percent(high)}
+        return _("%(share)s (%(low)s to %(high)s)") % bounds
     return percent(value) if isinstance(value, float) and 0 <= value <= 1 else _text(value)
 
 
@@ -90,17 +96,17 @@ def _sentences(value: Any) -> list[str]:
 def _text(value: Any) -> str:
     match value:
         case None:
-            return "not given"
+            return _("not given")
         case Mapping():
             return ", ".join(_text(item) for item in value.values())
         case list():
             return ", ".join(_text(item) for item in value)
         case bool():
-            return "yes" if value else "no"
+            return _("yes") if value else _("no")
         case float():
-            return f"{value:.4g}"
+            return number_format(f"{value:.4g}")
         case int():
-            return f"{value:,}"
+            return number_format(value, force_grouping=True)
     return str(value)
 
 

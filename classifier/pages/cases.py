@@ -6,6 +6,7 @@ from contextlib import suppress
 
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from classifier.errors import NotAllowed, UserFacingError
@@ -20,7 +21,7 @@ from classifier.services.cases import PatientDetails
 @require_http_methods(["GET", "HEAD", "POST"])
 def new_case(request: SignedInRequest) -> HttpResponse:
     if not request.user.may_upload:
-        raise NotAllowed("Only clinicians open cases.")
+        raise NotAllowed(_("Only clinicians open cases."))
     form = CaseForm(form_data(request), user=request.user)
     if form.is_valid():
         try:
@@ -95,7 +96,7 @@ def _start(request: SignedInRequest) -> int:
 def _seen(words: Sequence[str]) -> dict[uuid.UUID, str]:
     seen = {}
     for word in words:
-        analysis_id, _, status = word.partition(".")
+        analysis_id, _dot, status = word.partition(".")
         with suppress(ValueError):
             seen[uuid.UUID(analysis_id)] = status
     return seen

@@ -8,6 +8,7 @@ from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooMany
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
+from django.utils.translation import gettext_lazy as _
 
 from classifier.pages.requests import wants_json
 from classifier.services.files import too_many_bytes
@@ -16,16 +17,16 @@ from classifier.uploads import FileTooBig
 logger = logging.getLogger(__name__)
 
 HEADINGS = {
-    400: "That request could not be understood",
-    401: "You are signed out",
-    403: "Your role does not allow this",
-    404: "There is nothing here",
-    409: "That does not fit the present state",
-    413: "That is too much at once",
-    422: "That image cannot be used",
-    429: "Too many attempts",
-    500: "Something broke on our side",
-    503: "The portal is not available for the moment",
+    400: _("That request could not be understood"),
+    401: _("You are signed out"),
+    403: _("Your role does not allow this"),
+    404: _("There is nothing here"),
+    409: _("That does not fit the present state"),
+    413: _("That is too much at once"),
+    422: _("That image cannot be used"),
+    429: _("Too many attempts"),
+    500: _("Something broke on our side"),
+    503: _("The portal is not available for the moment"),
 }
 
 
@@ -50,19 +51,23 @@ def respond(request: HttpRequest, *, status: int, code: str, detail: str, headin
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     if isinstance(exception, TooManyFilesSent):
-        return respond(request, status=413, code="too_many_files", detail="Too many files were sent at once.")
+        return respond(
+            request, status=413, code="too_many_files", detail=_("Too many files were sent at once.")
+        )
     if isinstance(exception, FileTooBig):
         error = too_many_bytes()
         return respond(request, status=error.status, code=error.code, detail=error.detail)
     if isinstance(exception, RequestDataTooBig | TooManyFieldsSent):
         return respond(
-            request, status=413, code="request_too_large", detail="More was sent than is taken at once."
+            request, status=413, code="request_too_large", detail=_("More was sent than is taken at once.")
         )
-    return respond(request, status=400, code="bad_request", detail="The request was incomplete or malformed.")
+    return respond(
+        request, status=400, code="bad_request", detail=_("The request was incomplete or malformed.")
+    )
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return respond(request, status=403, code="not_allowed", detail="Your role does not allow this.")
+    return respond(request, status=403, code="not_allowed", detail=_("Your role does not allow this."))
 
 
 def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
@@ -71,8 +76,8 @@ def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
         request,
         status=403,
         code="form_expired",
-        heading="This form has expired",
-        detail="Go back, load the page again and repeat what you did; nothing was changed.",
+        heading=_("This form has expired"),
+        detail=_("Go back, load the page again and repeat what you did; nothing was changed."),
     )
 
 
@@ -81,7 +86,7 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
         request,
         status=404,
         code="not_found",
-        detail="The address is wrong, or what it names is not open to you.",
+        detail=_("The address is wrong, or what it names is not open to you."),
     )
 
 
@@ -92,7 +97,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
             request,
             status=503,
             code="database_unavailable",
-            detail="The database does not answer. Nothing was lost; try again in a minute.",
+            detail=_("The database does not answer. Nothing was lost; try again in a minute."),
         )
         response["Retry-After"] = "30"
         return response
@@ -100,5 +105,5 @@ def server_error(request: HttpRequest) -> HttpResponse:
         request,
         status=500,
         code="internal_error",
-        detail="The error is in the server's log. What was stored before is safe.",
+        detail=_("The error is in the server's log. What was stored before is safe."),
     )

@@ -1,17 +1,21 @@
 """Forms of the pages. They shape input; the services decide what is right."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
 from django.core.exceptions import ValidationError
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from classifier.models import Analysis, Case, Patient, Review, User
 from classifier.models.analysis import Label
 from classifier.models.tokens import Scope
 from classifier.services.tokens import DEFAULT_DAYS, MAX_DAYS
 from classifier.services.worklist import Filters, departments_of
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 
 class DayInput(forms.DateInput):
@@ -24,7 +28,7 @@ class DayInput(forms.DateInput):
 class SignInForm(AuthenticationForm):
     error_messages = {
         **AuthenticationForm.error_messages,
-        "invalid_login": "The name or the password is wrong. Both are case-sensitive.",
+        "invalid_login": _("The name or the password is wrong. Both are case-sensitive."),
     }
 
 
@@ -35,17 +39,17 @@ class OwnPasswordForm(PasswordChangeForm):
 class WorklistForm(forms.Form):
     """The filters as they stand in the address."""
 
-    q = forms.CharField(label="Patient reference", max_length=64, required=False)
+    q = forms.CharField(label=_("Patient reference"), max_length=64, required=False)
     status = forms.TypedChoiceField(
-        label="Status",
+        label=_("Status"),
         coerce=int,
         empty_value=None,
         required=False,
-        choices=[("", "Any status"), *reversed(Case.Triage.choices)],
+        choices=[("", _("Any status")), *reversed(Case.Triage.choices)],
     )
-    department = forms.TypedChoiceField(label="Department", coerce=int, empty_value=None, required=False)
-    since = forms.DateField(label="Received from", required=False, widget=DayInput())
-    until = forms.DateField(label="Received until", required=False, widget=DayInput())
+    department = forms.TypedChoiceField(label=_("Department"), coerce=int, empty_value=None, required=False)
+    since = forms.DateField(label=_("Received from"), required=False, widget=DayInput())
+    until = forms.DateField(label=_("Received until"), required=False, widget=DayInput())
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -53,8 +57,8 @@ class WorklistForm(forms.Form):
         self.has_departments = len(departments) > 1
         department = self.fields["department"]
         assert isinstance(department, forms.ChoiceField)  # noqa: S101 - declared above
-        department.choices = [("", "All departments"), *departments]
-        self.fields["q"].widget.attrs |= {"type": "search", "placeholder": "Begins with…"}
+        department.choices = [("", _("All departments")), *departments]
+        self.fields["q"].widget.attrs |= {"type": "search", "placeholder": _("Begins with…")}
 
     def filters(self) -> Filters:
         """What was given and could be understood; the form itself tells of the rest."""
@@ -71,22 +75,22 @@ class WorklistForm(forms.Form):
 
 class CaseForm(forms.Form):
     patient = forms.CharField(
-        label="Patient reference",
+        label=_("Patient reference"),
         max_length=64,
-        help_text="The record number or a pseudonym. The same reference means the same patient.",
+        help_text=_("The record number or a pseudonym. The same reference means the same patient."),
     )
     question = forms.CharField(
-        label="Clinical question",
+        label=_("Clinical question"),
         max_length=500,
         required=False,
         widget=forms.Textarea(attrs={"rows": 3}),
-        help_text="What should be answered? For example: headache for six weeks, mass?",
+        help_text=_("What should be answered? For example: headache for six weeks, mass?"),
     )
-    study_date = forms.DateField(label="Study date", required=False, widget=DayInput())
-    department = forms.ChoiceField(label="Department")
-    name = forms.CharField(label="Name", max_length=200, required=False)
-    birth_year = forms.IntegerField(label="Year of birth", required=False, min_value=1880)
-    sex = forms.ChoiceField(label="Sex", required=False, choices=Patient.Sex.choices)
+    study_date = forms.DateField(label=_("Study date"), required=False, widget=DayInput())
+    department = forms.ChoiceField(label=_("Department"))
+    name = forms.CharField(label=_("Name"), max_length=200, required=False)
+    birth_year = forms.IntegerField(label=_("Year of birth"), required=False, min_value=1880)
+    sex = forms.ChoiceField(label=_("Sex"), required=False, choices=Patient.Sex.choices)
 
     PATIENT_DETAILS = ("name", "birth_year", "sex")
 
@@ -96,30 +100,34 @@ class CaseForm(forms.Form):
         if len(names) > 1:
             department = self.fields["department"]
             assert isinstance(department, forms.ChoiceField)  # noqa: S101 - declared above
-            department.choices = [("", "Choose…"), *((name, name) for name in names)]
+            department.choices = [("", _("Choose…")), *((name, name) for name in names)]
         else:
             del self.fields["department"]
         for field in ("patient", "name", "birth_year"):
             self.fields[field].widget.attrs["autocomplete"] = "off"
 
     def clean_study_date(self) -> Any:
-        return _not_in_the_future(self.cleaned_data["study_date"], timezone.localdate(), "The study date")
+        return _not_in_the_future(
+            self.cleaned_data["study_date"], timezone.localdate(), _("The study date lies in the future.")
+        )
 
     def clean_birth_year(self) -> Any:
         return _not_in_the_future(
-            self.cleaned_data["birth_year"], timezone.localdate().year, "The year of birth"
+            self.cleaned_data["birth_year"],
+            timezone.localdate().year,
+            _("The year of birth lies in the future."),
         )
 
 
 class ReviewForm(forms.Form):
     verdict = forms.ChoiceField(
-        label="Your verdict", choices=Review.Verdict.choices, widget=forms.RadioSelect
+        label=_("Your verdict"), choices=Review.Verdict.choices, widget=forms.RadioSelect
     )
     label = forms.ChoiceField(
-        label="The right answer", required=False, choices=[("", "Choose…"), *Label.choices]
+        label=_("The right answer"), required=False, choices=[("", _("Choose…")), *Label.choices]
     )
     comment = forms.CharField(
-        label="Comment", max_length=4000, required=False, widget=forms.Textarea(attrs={"rows": 2})
+        label=_("Comment"), max_length=4000, required=False, widget=forms.Textarea(attrs={"rows": 2})
     )
 
     def __init__(self, *args: Any, analysis: Analysis, **kwargs: Any) -> None:
@@ -133,26 +141,28 @@ class ReviewForm(forms.Form):
 
 class ThemeForm(forms.Form):
     theme = forms.ChoiceField(
-        label="Colours",
+        label=_("Colours"),
         choices=[
-            ("dark", "Dark, for a reading room"),
-            ("light", "Light"),
-            ("device", "As this device prefers"),
+            ("dark", _("Dark, for a reading room")),
+            ("light", _("Light")),
+            ("device", _("As this device prefers")),
         ],
     )
 
 
 class TokenForm(forms.Form):
     name = forms.CharField(
-        label="Name", max_length=100, help_text="What will use it, for example “PACS bridge”."
+        label=_("Name"), max_length=100, help_text=_("What will use it, for example “PACS bridge”.")
     )
     scopes = forms.MultipleChoiceField(
-        label="It may", choices=Scope.choices, widget=forms.CheckboxSelectMultiple
+        label=_("It may"), choices=Scope.choices, widget=forms.CheckboxSelectMultiple
     )
-    days = forms.IntegerField(label="Valid for (days)", min_value=1, max_value=MAX_DAYS, initial=DEFAULT_DAYS)
+    days = forms.IntegerField(
+        label=_("Valid for (days)"), min_value=1, max_value=MAX_DAYS, initial=DEFAULT_DAYS
+    )
 
 
-def _not_in_the_future(value: Any, now: Any, what: str) -> Any:
+def _not_in_the_future(value: Any, now: Any, otherwise: "StrOrPromise") -> Any:
     if value is not None and value > now:
-        raise ValidationError(f"{what} lies in the future.")
+        raise ValidationError(otherwise)
     return value

@@ -10,6 +10,7 @@ from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, JsonResponse
 from django.shortcuts import resolve_url
 from django.utils.cache import add_never_cache_headers
+from django.utils.translation import gettext as _
 
 from classifier.errors import UserFacingError
 from classifier.pages import errors, health
@@ -62,7 +63,7 @@ class SignInMiddleware(LoginRequiredMiddleware):
             return _leave_for_sign_in(had_session)
         if wants_json(request):
             return errors.respond(
-                request, status=401, code="signed_out", detail="You are signed out. Sign in and try again."
+                request, status=401, code="signed_out", detail=_("You are signed out. Sign in and try again.")
             )
         parameters = {"next": request.get_full_path()} if request.method == "GET" else {}
         if had_session:

@@ -5,6 +5,7 @@ from datetime import timedelta
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -23,7 +24,9 @@ def own_settings(request: SignedInRequest) -> HttpResponse:
     secret = ""
     if form.is_valid():
         try:
-            _, secret = tokens.issue_token(actor=page_actor(request), user=request.user, **form.cleaned_data)
+            _token, secret = tokens.issue_token(
+                actor=page_actor(request), user=request.user, **form.cleaned_data
+            )
             form = TokenForm()
         except UserFacingError as error:
             form.add_error(None, error.detail)
@@ -58,5 +61,5 @@ def choose_theme(request: SignedInRequest) -> HttpResponse:
 def revoke_token(request: SignedInRequest, token_id: int) -> HttpResponse:
     token = get_object_or_404(ApiToken.objects.filter(user=request.user), pk=token_id)
     tokens.revoke_token(actor=page_actor(request), token=token)
-    messages.success(request, f"The token “{token.name}” no longer works.")
+    messages.success(request, _("The token “%(name)s” no longer works.") % {"name": token.name})
     return redirect("own_settings")

@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from classifier.errors import NotAllowed, UserFacingError
@@ -21,7 +22,7 @@ def review(request: SignedInRequest, analysis_id: uuid.UUID) -> HttpResponse:
     find = reviews.find_analysis if request.method == "POST" else reviews.view_analysis
     analysis = find(actor=page_actor(request), analysis_id=analysis_id)
     if not request.user.may_review:
-        raise NotAllowed("Only clinicians and reviewers submit reviews.")
+        raise NotAllowed(_("Only clinicians and reviewers submit reviews."))
     form = ReviewForm(form_data(request), analysis=analysis)
     status = 400 if form.is_bound else 200
     if form.is_valid():
@@ -36,6 +37,6 @@ def review(request: SignedInRequest, analysis_id: uuid.UUID) -> HttpResponse:
 
 def _submit(request: SignedInRequest, analysis: Analysis, form: ReviewForm) -> HttpResponse:
     reviews.submit_review(actor=page_actor(request), analysis=analysis, **form.cleaned_data)
-    messages.success(request, "Your review is recorded.")
+    messages.success(request, _("Your review is recorded."))
     scan = analysis.scan
     return redirect(f"{reverse('case', args=[scan.case_id])}#scan-{scan.pk}")

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.http import FileResponse, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from classifier.errors import NotAllowed
@@ -32,7 +33,7 @@ def upload(request: SignedInRequest, case_id: uuid.UUID) -> HttpResponse:
     """A page for a person; for the script that sends one file at a time, the answer as JSON."""
     case = cases.find_case(actor=page_actor(request), case_id=case_id)
     if not request.user.may_upload:
-        raise NotAllowed("Only clinicians upload scans.")
+        raise NotAllowed(_("Only clinicians upload scans."))
     if request.method != "POST":
         return render(request, "cases/upload.html", _upload_facts(case, []))
     done = upload_each(actor=page_actor(request), case=case, files=request.FILES.getlist("file"))

@@ -1,25 +1,40 @@
 """An audit event as the end of a sentence that begins with who did it."""
 
+from django.utils.translation import gettext_lazy as _
+
 from classifier.models import AuditEvent, Review
 from classifier.models.analysis import Label, Outcome
 
 Action = AuditEvent.Action
 
 SENTENCES = {
-    Action.CASE_OPENED: "opened the case",
-    Action.CASE_VIEWED: "looked at the case",
-    Action.SCAN_UPLOADED: "uploaded scan {scan}",
-    Action.SCAN_VIEWED: "looked at scan {scan}",
-    Action.IMAGE_VIEWED: "looked at an image, slice {slice}",
-    Action.FILE_DOWNLOADED: "downloaded an original file",
-    Action.ANALYSIS_REQUESTED: "asked for analysis {scan}",
-    Action.ANALYSIS_FINISHED: "finished analysis {scan}: {outcome}",
-    Action.ANALYSIS_FAILED: "could not finish analysis {scan} ({code})",
-    Action.ANALYSIS_RECOVERED: "brought back analysis {scan}, which had lost its worker",
-    Action.ANALYSIS_VIEWED: "looked at the result of analysis {scan}",
-    Action.REVIEW_SUBMITTED: "reviewed: {verdict}",
-    Action.EXPORTED: "exported the case",
+    Action.CASE_OPENED: _("opened the case"),
+    Action.CASE_VIEWED: _("looked at the case"),
+    Action.SCAN_UPLOADED: _("uploaded scan {scan}"),
+    Action.SCAN_VIEWED: _("looked at scan {scan}"),
+    Action.IMAGE_VIEWED: _("looked at an image, slice {slice}"),
+    Action.FILE_DOWNLOADED: _("downloaded an original file"),
+    Action.ANALYSIS_REQUESTED: _("asked for analysis {scan}"),
+    Action.ANALYSIS_FINISHED: _("finished analysis {scan}: {outcome}"),
+    Action.ANALYSIS_FAILED: _("could not finish analysis {scan} ({code})"),
+    Action.ANALYSIS_RECOVERED: _("brought back analysis {scan}, which had lost its worker"),
+    Action.ANALYSIS_VIEWED: _("looked at the result of analysis {scan}"),
+    Action.REVIEW_SUBMITTED: _("reviewed: {verdict}"),
+    Action.EXPORTED: _("exported the case"),
 }
+
+DOORS = {
+    "page": _("page"),
+    "api": _("API"),
+    "admin": _("administration"),
+    "command": _("command"),
+    "worker": _("worker"),
+}
+
+
+def via_words(event: AuditEvent) -> str:
+    """Through which door it came."""
+    return str(DOORS.get(event.via, event.via))
 
 
 def event_words(event: AuditEvent) -> str:

@@ -6,6 +6,8 @@ from datetime import date
 
 from django.contrib.auth.models import Group
 from django.db import transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from classifier.audit import Action, Actor, record
 from classifier.errors import NotAllowed, NotFound, UserFacingError
@@ -21,17 +23,20 @@ class PatientDetails:
     sex: str = ""
 
 
+FIELD_NAMES = {"patient": gettext_lazy("patient reference"), "question": gettext_lazy("clinical question")}
+
+
 def department_for(*, user: User, name: str = "") -> Group:
     """The named department of ``user``, or the only one when none is named."""
     departments = user.departments
     if name:
         departments = [group for group in departments if group.name == name]
         if not departments:
-            raise UserFacingError("department_unknown", "You do not belong to a department of that name.")
+            raise UserFacingError("department_unknown", _("You do not belong to a department of that name."))
     if not departments:
-        raise NotAllowed("You do not belong to any department; an administrator can add you to one.")
+        raise NotAllowed(_("You do not belong to any department; an administrator can add you to one."))
     if len(departments) > 1:
-        raise UserFacingError("department_required", "You belong to several departments; name one.")
+        raise UserFacingError("department_required", _("You belong to several departments; name one."))
     return departments[0]
 
 
@@ -48,7 +53,7 @@ def open_case(
     """Open a case on the patient of that reference, who is created when new to the department."""
     user = actor.require_user()
     if not user.may_upload:
-        raise NotAllowed("Only clinicians open cases.")
+        raise NotAllowed(_("Only clinicians open cases."))
     group = department_for(user=user, name=department)
     patient = _patient(group, clean_reference(patient_reference), details or PatientDetails())
     case = Case.objects.create(
@@ -93,7 +98,7 @@ def _visible(actor: Actor, case_id: uuid.UUID | str) -> Case:
 
 
 def _patient(department: Group, reference: str, details: PatientDetails) -> Patient:
-    patient, _ = Patient.objects.get_or_create(
+    patient, _created = Patient.objects.get_or_create(
         department=department,
         reference=reference,
         defaults={"name": details.name, "birth_year": details.birth_year, "sex": details.sex},
@@ -104,14 +109,20 @@ def _patient(department: Group, reference: str, details: PatientDetails) -> Pati
 def clean_reference(reference: str) -> str:
     cleaned = _clean_text(reference, "patient", 64)
     if not cleaned:
-        raise UserFacingError("patient_required", "A patient reference is needed.")
+        raise UserFacingError("patient_required", _("A patient reference is needed."))
     return cleaned
 
 
 def _clean_text(text: str, field: str, limit: int) -> str:
     cleaned = " ".join(text.split())
+    named = FIELD_NAMES[field]
     if len(cleaned) > limit:
-        raise UserFacingError(f"{field}_too_long", f"The {field} may have at most {limit} characters.")
+        raise UserFacingError(
+            f"{field}_too_long",
+            _("The %(field)s may have at most %(limit)d characters.") % {"field": named, "limit": limit},
+        )
     if not cleaned.isprintable():
-        raise UserFacingError(f"{field}_invalid", f"The {field} holds characters that cannot be shown.")
+        raise UserFacingError(
+            f"{field}_invalid", _("The %(field)s holds characters that cannot be shown.") % {"field": named}
+        )
     return cleaned

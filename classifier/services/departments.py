@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from django.contrib.auth.models import Group
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from classifier.audit import Action, Actor, record
 from classifier.errors import Conflict, NotAllowed, UserFacingError
@@ -13,7 +14,7 @@ from classifier.services.administrators import check_may_administer
 
 @transaction.atomic
 def create_department(*, actor: Actor, name: str) -> Group:
-    check_may_administer(actor=actor, what="departments")
+    check_may_administer(actor=actor, what=_("departments"))
     department = Group.objects.create(name=_free_name(name))
     record(Action.DEPARTMENT_CREATED, actor=actor, about=department, name=department.name)
     return department
@@ -22,11 +23,11 @@ def create_department(*, actor: Actor, name: str) -> Group:
 @transaction.atomic
 def rename_department(*, actor: Actor, department: Group, name: str) -> Group:
     """The same department under another name; the four roles keep theirs."""
-    check_may_administer(actor=actor, what="departments")
+    check_may_administer(actor=actor, what=_("departments"))
     current = Group.objects.select_for_update().get(pk=department.pk)
     before = current.name
     if before in Role.values:
-        raise NotAllowed("A role cannot be renamed.")
+        raise NotAllowed(_("A role cannot be renamed."))
     if before != name:
         current.name = _free_name(name, current)
         current.save(update_fields=["name"])
@@ -50,9 +51,9 @@ def _free_name(name: str, current: Group | None = None) -> str:
     name = " ".join(name.split())
     if not name or len(name) > 150 or not name.isprintable():
         raise UserFacingError(
-            "department_name_invalid", "A department needs a name of at most 150 characters."
+            "department_name_invalid", _("A department needs a name of at most 150 characters.")
         )
     others = Group.objects.exclude(pk=current.pk) if current else Group.objects.all()
     if name.casefold() in Role.values or others.filter(name__iexact=name).exists():
-        raise Conflict("department_name_taken", "That name is a role or a department already.")
+        raise Conflict("department_name_taken", _("That name is a role or a department already."))
     return name

@@ -14,6 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from django.conf import settings
 from django.core.files.base import File
 from django.core.files.storage import default_storage
+from django.utils.translation import gettext as _
 
 from classifier import inference, storage
 from classifier.errors import UserFacingError
@@ -56,7 +57,7 @@ class Shelf:
         except STORAGE_ERRORS as error:
             logger.exception("A file could not be stored")
             raise UserFacingError(
-                "storage_unavailable", "The image could not be stored; try again later.", status=503
+                "storage_unavailable", _("The image could not be stored; try again later."), status=503
             ) from error
 
     def take(self, item: CheckedFile) -> str:
@@ -99,10 +100,12 @@ def stored(files: Iterable[CheckedFile]) -> Iterator[Shelf]:
 def check_files(files: Sequence[File]) -> list[CheckedFile]:  # type: ignore[type-arg]
     """Decode every file; nothing is kept unless all of them are images."""
     if not files:
-        raise UserFacingError("file_missing", "Send at least one image in the field “file”.")
+        raise UserFacingError("file_missing", _("Send at least one image in the field “file”."))
     if len(files) > settings.MAX_UPLOAD_FILES:
         raise UserFacingError(
-            "too_many_files", f"At most {settings.MAX_UPLOAD_FILES} files are taken at once.", status=413
+            "too_many_files",
+            _("At most %(count)d files are taken at once.") % {"count": settings.MAX_UPLOAD_FILES},
+            status=413,
         )
     return [_check_one_of(files, index) for index in range(len(files))]
 
@@ -116,7 +119,11 @@ def safe_name(name: str) -> str:
 
 def too_many_bytes() -> UserFacingError:
     megabytes = settings.MAX_UPLOAD_BYTES // 2**20
-    return UserFacingError("image_too_many_bytes", f"A file may have at most {megabytes} MB.", status=413)
+    return UserFacingError(
+        "image_too_many_bytes",
+        _("A file may have at most %(megabytes)d MB.") % {"megabytes": megabytes},
+        status=413,
+    )
 
 
 def _check_one_of(files: Sequence[File], index: int) -> CheckedFile:  # type: ignore[type-arg]
@@ -125,7 +132,8 @@ def _check_one_of(files: Sequence[File], index: int) -> CheckedFile:  # type: ig
     except UserFacingError as error:
         if len(files) == 1:
             raise
-        detail = f"File {index + 1} of {len(files)}: {error.detail}"
+        place = {"number": index + 1, "count": len(files), "what": error.detail}
+        detail = _("File %(number)d of %(count)d: %(what)s") % place
         raise UserFacingError(error.code, detail, status=error.status) from error
 
 

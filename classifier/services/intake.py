@@ -10,6 +10,7 @@ from datetime import date
 
 from django.core.files.base import File
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
 
 from classifier.audit import Actor
 from classifier.errors import Conflict, NotFound, UserFacingError
@@ -66,12 +67,12 @@ def _named_case(actor: Actor, destination: Destination) -> Case | None:
         return None
     if destination.department or destination.question or destination.study_date:
         raise UserFacingError(
-            "case_exists", "The department, question and study date belong to a new case; leave them out."
+            "case_exists", _("The department, question and study date belong to a new case; leave them out.")
         )
     case = find_case(actor=actor, case_id=destination.case_id)
     check_may_upload(actor=actor, case=case)
     if destination.patient and clean_reference(destination.patient) != case.patient.reference:
-        raise Conflict("patient_mismatch", "The case is of another patient than the one named.")
+        raise Conflict("patient_mismatch", _("The case is of another patient than the one named."))
     return case
 
 
@@ -124,7 +125,7 @@ def _used(actor: Actor, key: str) -> IdempotencyKey | None:
 def _replay(actor: Actor, row: IdempotencyKey, digest: str, files: Sequence[CheckedFile]) -> list[Upload]:
     if row.request_digest != digest:
         raise UserFacingError(
-            "idempotency_key_reused", "This Idempotency-Key came with another upload before.", status=422
+            "idempotency_key_reused", _("This Idempotency-Key came with another upload before."), status=422
         )
     visible = Scan.objects.visible_to(actor.require_user()).filter(pk__in=row.scans.values("pk"))
     scans = {scan.digest: scan for scan in visible.select_related("case__patient", "case__department")}
@@ -136,7 +137,8 @@ def _replay(actor: Actor, row: IdempotencyKey, digest: str, files: Sequence[Chec
 def _clean_key(key: str) -> str:
     if not KEY_PATTERN.fullmatch(key):
         raise UserFacingError(
-            "idempotency_key_invalid", "An Idempotency-Key has 1 to 255 printable ASCII letters, no spaces."
+            "idempotency_key_invalid",
+            _("An Idempotency-Key has 1 to 255 printable ASCII letters, no spaces."),
         )
     return key
 

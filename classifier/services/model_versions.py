@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from django.db import transaction
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 
 from classifier import inference
 from classifier.audit import Action, Actor, record
@@ -29,14 +31,27 @@ def installed_bundles() -> list[InstalledBundle]:
     ]
 
 
+def registered_versions() -> QuerySet[ModelVersion]:
+    """Every version that an analysis can be asked of, without the cards: the active one first."""
+    return ModelVersion.objects.defer("card").order_by("-is_active", "-registered_at", "-pk")
+
+
+def find_version(version: str) -> ModelVersion:
+    for row in registered_versions():
+        if row.version == version:
+            return row
+    raise UserFacingError("model_version_unknown", "No model of this version is registered.", status=422)
+
+
 @transaction.atomic
 def register_model(*, actor: Actor, directory: Path) -> ModelVersion:
     """Verify the bundle in ``directory`` and make it known; registering it again changes nothing."""
-    check_may_administer(actor=actor, what="model versions")
+    check_may_administer(actor=actor, what=_("model versions"))
     facts = inference.verify_bundle(directory)
     if directory.resolve() != inference.bundle_directory(facts.version).resolve():
         raise UserFacingError(
-            "bundle_elsewhere", "Put the bundle's folder into PORTAL_BUNDLES_DIR, where workers look for it."
+            "bundle_elsewhere",
+            _("Put the bundle's folder into PORTAL_BUNDLES_DIR, where workers look for it."),
         )
     model_version, created = ModelVersion.objects.get_or_create(
         version=facts.version, defaults={"sha256": facts.sha256, "card": facts.card}
@@ -44,7 +59,8 @@ def register_model(*, actor: Actor, directory: Path) -> ModelVersion:
     if model_version.sha256 != facts.sha256:
         raise Conflict(
             "model_version_taken",
-            f"Another bundle is registered as {facts.version}; a version never changes.",
+            _("Another bundle is registered as %(version)s; a version never changes.")
+            % {"version": facts.version},
         )
     if created:
         record(Action.MODEL_REGISTERED, actor=actor, about=model_version, sha256=facts.sha256)
@@ -54,7 +70,7 @@ def register_model(*, actor: Actor, directory: Path) -> ModelVersion:
 @transaction.atomic
 def activate_model(*, actor: Actor, version: str) -> ModelVersion:
     """Make ``version`` answer from the next claim on; workers switch with their next task."""
-    check_may_administer(actor=actor, what="model versions")
+    check_may_administer(actor=actor, what=_("model versions"))
     versions = {row.version: row for row in ModelVersion.objects.select_for_update().order_by("pk")}
     chosen = versions.get(version)
     if chosen is None:
@@ -73,4 +89,7 @@ def activate_model(*, actor: Actor, version: str) -> ModelVersion:
 def _check_unaltered(model_version: ModelVersion) -> None:
     facts = inference.verify_bundle(inference.bundle_directory(model_version.version))
     if facts.sha256 != model_version.sha256:
-        raise Conflict("bundle_altered", f"Bundle {facts.version} is not the one that was registered.")
+        raise Conflict(
+            "bundle_altered",
+            _("Bundle %(version)s is not the one that was registered.") % {"version": facts.version},
+        )

@@ -10,6 +10,7 @@ import axes.utils
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from classifier.audit import Action, Actor, record
 from classifier.errors import Conflict, NotAllowed, UserFacingError
@@ -36,7 +37,7 @@ def create_user(
 
     A weak password is for the caller to refuse: an embedded portal takes what its owner chose.
     """
-    check_may_administer(actor=actor, what="users")
+    check_may_administer(actor=actor, what=_("users"))
     _check_may_grant_superuser(actor, is_superuser)
     roles, departments = _known_roles(roles), sorted(set(departments))
     user = User(username=username, is_superuser=is_superuser, **_known_details(details))
@@ -70,7 +71,7 @@ def change_user(*, actor: Actor, user: User, **details: Any) -> User:
     for name in changed:
         setattr(current, name, details[name])
     if not current.is_active and current == actor.user:
-        raise NotAllowed("You cannot deactivate your own account.")
+        raise NotAllowed(_("You cannot deactivate your own account."))
     _clean(current)
     current.save(update_fields=changed)
     record(
@@ -103,7 +104,7 @@ def change_access(
     if before == after and superuser == current.is_superuser:
         return current
     if current == actor.user and not (superuser or Role.ADMINISTRATOR in roles):
-        raise NotAllowed("You cannot take your own right to administer.")
+        raise NotAllowed(_("You cannot take your own right to administer."))
     current.groups.set(groups_named(actor=actor, roles=roles, departments=after - set(roles)))
     current.is_superuser, current.is_staff = superuser, _enters_admin_site(roles, superuser)
     current.save(update_fields=["is_superuser", "is_staff"])
@@ -147,9 +148,9 @@ def check_password_strength(*, password: str, user: User | None = None) -> None:
 
 def check_may_manage(*, actor: Actor, user: User) -> None:
     """Administrators manage everyone except superusers, whom only superusers manage."""
-    check_may_administer(actor=actor, what="users")
+    check_may_administer(actor=actor, what=_("users"))
     if actor.via != "command" and user.is_superuser and not actor.require_user().is_superuser:
-        raise NotAllowed("Only a superuser manages a superuser.")
+        raise NotAllowed(_("Only a superuser manages a superuser."))
 
 
 def may_manage(*, actor: Actor, user: User) -> bool:
@@ -162,7 +163,7 @@ def may_manage(*, actor: Actor, user: User) -> bool:
 
 def _check_may_grant_superuser(actor: Actor, wanted: bool) -> None:
     if wanted and actor.via != "command" and not actor.require_user().is_superuser:
-        raise NotAllowed("Only a superuser makes a superuser.")
+        raise NotAllowed(_("Only a superuser makes a superuser."))
 
 
 def _locked(actor: Actor, user: User) -> User:
@@ -180,7 +181,7 @@ def _known_details(details: Mapping[str, Any]) -> Mapping[str, Any]:
 def _known_roles(roles: Iterable[str]) -> list[str]:
     chosen = sorted({str(role) for role in roles})
     if set(chosen) - set(Role.values):
-        raise UserFacingError("role_unknown", f"Roles are {', '.join(Role.values)}.")
+        raise UserFacingError("role_unknown", _("Roles are %(roles)s.") % {"roles": ", ".join(Role.values)})
     return chosen
 
 
@@ -190,7 +191,7 @@ def _enters_admin_site(roles: Iterable[str], is_superuser: bool) -> bool:
 
 def _clean(user: User) -> None:
     if User.objects.filter(username__iexact=user.username).exclude(pk=user.pk).exists():
-        raise Conflict("username_taken", "A user of that name exists already.")
+        raise Conflict("username_taken", _("A user of that name exists already."))
     try:
         user.clean_fields(exclude={"password"})
     except ValidationError as error:

@@ -3,6 +3,7 @@
 import uuid
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from classifier.audit import Action, Actor, record
 from classifier.errors import Conflict, NotAllowed, NotFound, UserFacingError
@@ -46,9 +47,9 @@ def submit_review(
     if not Analysis.objects.visible_to(user).filter(pk=analysis.pk).exists():
         raise NotFound("analysis")
     if not user.may_review:
-        raise NotAllowed("Only clinicians and reviewers submit reviews.")
+        raise NotAllowed(_("Only clinicians and reviewers submit reviews."))
     if not analysis.is_finished:
-        raise Conflict("analysis_not_finished", "The analysis is not finished yet.")
+        raise Conflict("analysis_not_finished", _("The analysis is not finished yet."))
     review = Review.objects.create(
         analysis=analysis,
         reviewer=user,
@@ -63,24 +64,26 @@ def submit_review(
 
 def _label(analysis: Analysis, verdict: str, label: str) -> str:
     if verdict not in Verdict.values:
-        raise UserFacingError("verdict_invalid", "The verdict must be agree, correct or cannot_tell.")
+        raise UserFacingError("verdict_invalid", _("The verdict must be agree, correct or cannot_tell."))
     if verdict == Verdict.CANNOT_TELL:
         return ""
     if verdict == Verdict.AGREE:
         return _agreed_label(analysis)
     if label not in Label.values:
-        raise UserFacingError("label_invalid", f"The label must be one of {', '.join(Label.values)}.")
+        raise UserFacingError(
+            "label_invalid", _("The label must be one of %(labels)s.") % {"labels": ", ".join(Label.values)}
+        )
     return label
 
 
 def _agreed_label(analysis: Analysis) -> str:
     if analysis.outcome not in Label.values:
-        raise UserFacingError("nothing_to_agree", "The analysis gave no answer to agree with; name one.")
+        raise UserFacingError("nothing_to_agree", _("The analysis gave no answer to agree with; name one."))
     return analysis.outcome
 
 
 def _comment(comment: str) -> str:
     comment = comment.replace("\0", "").strip()
     if len(comment) > 4000:
-        raise UserFacingError("comment_too_long", "A comment may have at most 4,000 characters.")
+        raise UserFacingError("comment_too_long", _("A comment may have at most 4,000 characters."))
     return comment

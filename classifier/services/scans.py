@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from django.core.files.base import File
 from django.core.files.storage import default_storage
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from classifier import inference
 from classifier.audit import Action, Actor, record
@@ -48,7 +49,7 @@ def check_may_upload(*, actor: Actor, case: Case) -> None:
     if not Case.objects.visible_to(user).filter(pk=case.pk).exists():
         raise NotFound("case")
     if not user.may_upload:
-        raise NotAllowed("Only clinicians upload scans.")
+        raise NotAllowed(_("Only clinicians upload scans."))
 
 
 def new_to(case: Case, files: Sequence[CheckedFile]) -> list[CheckedFile]:
@@ -123,7 +124,7 @@ def scan_bytes(scan: Scan) -> list[bytes]:
         with _open(file) as handle:
             data = handle.read()
         if hashlib.sha256(data).hexdigest() != file.sha256:
-            raise UserFacingError("file_altered", "A stored image differs from what was uploaded.")
+            raise UserFacingError("file_altered", _("A stored image differs from what was uploaded."))
         contents.append(data)
     return contents
 
@@ -136,7 +137,7 @@ def _storage_may_be_away() -> Iterator[None]:
     except STORAGE_ERRORS as error:
         logger.exception("The storage does not answer")
         raise UserFacingError(
-            "storage_unavailable", "The image cannot be read for the moment; try again later.", status=503
+            "storage_unavailable", _("The image cannot be read for the moment; try again later."), status=503
         ) from error
 
 
@@ -146,7 +147,7 @@ def _open(file: ScanFile) -> File:  # type: ignore[type-arg]
     except FileNotFoundError as error:
         logger.error("A stored file of scan %s is missing", file.scan_id)
         raise UserFacingError(
-            "file_lost", "A stored image is missing; tell whoever runs the portal.", status=500
+            "file_lost", _("A stored image is missing; tell whoever runs the portal."), status=500
         ) from error
 
 

@@ -8,6 +8,7 @@ from django.core.cache import cache
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from classifier.audit import Action, Actor, record
 from classifier.errors import Conflict, NotFound, UserFacingError
@@ -47,7 +48,7 @@ def issue_token(
 def revoke_token(*, actor: Actor, token: ApiToken) -> None:
     """End the token now; revoking it again changes nothing."""
     if token.user != actor.user:
-        check_may_administer(actor=actor, what="the tokens of others")
+        check_may_administer(actor=actor, what=_("the tokens of others"))
     if ApiToken.objects.filter(pk=token.pk, revoked_at__isnull=True).update(revoked_at=timezone.now()):
         record(Action.TOKEN_REVOKED, actor=actor, about=token, owner=token.user_id)
 
@@ -59,7 +60,7 @@ def find_token(*, handle: str) -> ApiToken:
     if not found:
         raise NotFound("token")
     if len(found) > 1:
-        raise Conflict("token_ambiguous", "Several tokens begin like that; name one by its id.")
+        raise Conflict("token_ambiguous", _("Several tokens begin like that; name one by its id."))
     return found[0]
 
 
@@ -88,13 +89,13 @@ def _check_may_issue(actor: Actor, owner: User) -> None:
     if owner != actor.user:
         check_may_manage(actor=actor, user=owner)
     if not owner.is_active:
-        raise UserFacingError("user_inactive", "The account is deactivated; its tokens would not work.")
+        raise UserFacingError("user_inactive", _("The account is deactivated; its tokens would not work."))
 
 
 def _clean_name(name: str) -> str:
     name = " ".join(name.split())
     if not name or len(name) > 100:
-        raise UserFacingError("token_name_invalid", "A token needs a name of at most 100 characters.")
+        raise UserFacingError("token_name_invalid", _("A token needs a name of at most 100 characters."))
     return name
 
 
@@ -102,12 +103,15 @@ def _clean_scopes(scopes: Sequence[str]) -> list[str]:
     unknown = sorted(set(scopes) - set(Scope.values))
     if unknown or not scopes:
         raise UserFacingError(
-            "token_scopes_invalid", f"Scopes are {', '.join(Scope.values)}; name at least one."
+            "token_scopes_invalid",
+            _("Scopes are %(scopes)s; name at least one.") % {"scopes": ", ".join(Scope.values)},
         )
     return sorted(set(scopes))
 
 
 def _clean_days(days: int) -> int:
     if not 1 <= days <= MAX_DAYS:
-        raise UserFacingError("token_days_invalid", f"A token lasts from 1 to {MAX_DAYS} days.")
+        raise UserFacingError(
+            "token_days_invalid", _("A token lasts from 1 to %(days)d days.") % {"days": MAX_DAYS}
+        )
     return days

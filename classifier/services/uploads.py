@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 from django.core.files.base import File
+from django.utils.translation import gettext as _
 
 from classifier.audit import Actor
 from classifier.errors import UserFacingError
@@ -33,16 +34,18 @@ def upload_each(*, actor: Actor, case: Case, files: Sequence[File]) -> list[File
     Raises `UserFacingError` for what concerns all of them: no file at all, or too many.
     """
     if not files:
-        raise UserFacingError("file_missing", "Choose at least one image.")
+        raise UserFacingError("file_missing", _("Choose at least one image."))
     if len(files) > settings.MAX_UPLOAD_FILES:
         raise UserFacingError(
-            "too_many_files", f"At most {settings.MAX_UPLOAD_FILES} files are taken at once.", status=413
+            "too_many_files",
+            _("At most %(count)d files are taken at once.") % {"count": settings.MAX_UPLOAD_FILES},
+            status=413,
         )
     return [_upload(actor, case, file) for file in files]
 
 
 def _upload(actor: Actor, case: Case, file: File) -> FileResult:  # type: ignore[type-arg]
-    name = safe_name(file.name or "") or "file without a name"
+    name = safe_name(file.name or "") or _("file without a name")
     try:
         [upload] = upload_scans(actor=actor, case=case, files=[file])
     except UserFacingError as error:
@@ -52,5 +55,9 @@ def _upload(actor: Actor, case: Case, file: File) -> FileResult:  # type: ignore
 
 def _taken(name: str, upload: Upload) -> FileResult:
     if upload.created:
-        return FileResult(name, ACCEPTED, "Accepted; the analysis has been asked for.", 201, scan=upload.scan)
-    return FileResult(name, ALREADY_THERE, "This case already holds the same image.", 200, scan=upload.scan)
+        return FileResult(
+            name, ACCEPTED, _("Accepted; the analysis has been asked for."), 201, scan=upload.scan
+        )
+    return FileResult(
+        name, ALREADY_THERE, _("This case already holds the same image."), 200, scan=upload.scan
+    )

@@ -4,11 +4,13 @@ from datetime import datetime, timedelta
 
 from django import template
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from classifier.models import Analysis, AuditEvent, Review
 from classifier.models.analysis import Label, Outcome
 from classifier.pages import wording
 from classifier.pages.forms import ReviewForm
+from classifier.sentences import translated
 
 register = template.Library()
 
@@ -17,12 +19,12 @@ register = template.Library()
 def percent(share: float | None) -> str:
     """A share of one without false certainty: only what is 0 or 1 reads as such."""
     if share is None:
-        return "unknown"
+        return _("unknown")
     if 0 < share < 0.01:
-        return "<1%"
+        return _("<%(number)s%%") % {"number": 1}
     if 0.99 < share < 1:
-        return ">99%"
-    return f"{share * 100:.0f}%"
+        return _(">%(number)s%%") % {"number": 99}
+    return _("%(number)s%%") % {"number": f"{share * 100:.0f}"}
 
 
 @register.filter
@@ -40,7 +42,7 @@ def age(moment: datetime) -> str:
     for unit, name in ((timedelta(days=1), "d"), (timedelta(hours=1), "h"), (timedelta(minutes=1), "min")):
         if passed >= unit:
             return f"{passed // unit} {name}"
-    return "now"
+    return _("now")
 
 
 @register.filter
@@ -71,8 +73,19 @@ def tone(analysis: Analysis | None) -> str:
 def in_words(analysis: Analysis | None) -> str:
     """The answer, or how far it is."""
     if analysis is None:
-        return "No images yet"
+        return _("No images yet")
     return analysis.get_outcome_display() or analysis.get_status_display()
+
+
+@register.filter
+def reason_words(analysis: Analysis) -> str:
+    """Why uncertain or refused."""
+    return translated(analysis.reason, analysis.reason_text or analysis.reason)
+
+
+@register.filter
+def error_words(analysis: Analysis) -> str:
+    return translated(analysis.error_code, analysis.error_detail)
 
 
 @register.filter
@@ -88,6 +101,11 @@ def review_form(analysis: Analysis) -> ReviewForm:
 @register.filter
 def event_words(event: AuditEvent) -> str:
     return wording.event_words(event)
+
+
+@register.filter
+def via_words(event: AuditEvent) -> str:
+    return wording.via_words(event)
 
 
 @register.filter
