@@ -64,10 +64,10 @@ def to_source(
 ) -> Mask:
     """The mask (height, width) of a source slice from probabilities (m, m) over the network's square."""
     left, top, right, bottom = geometry.box
-    step = len(probabilities) / geometry.side
+    width, height, grid = right - left, bottom - top, len(probabilities)
+    step = grid / geometry.side
     x, y = geometry.pad[0] * step, geometry.pad[1] * step
-    width, height = right - left, bottom - top
-    area = (x, y, x + width * step, y + height * step)
+    area = (x, y, min(grid, x + width * step), min(grid, y + height * step))
     square = PIL.Image.fromarray(np.ascontiguousarray(probabilities, np.float32))
     crop = square.resize((width, height), PIL.Image.Resampling.BILINEAR, box=area)
     mask = np.zeros(shape, np.bool_)
@@ -77,14 +77,20 @@ def to_source(
 
 def clean(mask: Mask, *, least_pixels: int = LEAST_PIXELS) -> Mask:
     """The largest connected areas without holes; small ones and specks beside a large one go."""
-    labels, count = ndimage.label(ndimage.binary_fill_holes(mask))
-    if count == 0:
-        return np.zeros_like(mask)
+    cleaned = np.zeros_like(mask)
+    if mask.any():
+        frame = ndimage.find_objects(mask.view(np.int8))[0]
+        cleaned[frame] = _clean(mask[frame], least_pixels)
+    return cleaned
+
+
+def _clean(mask: Mask, least_pixels: int) -> Mask:
+    labels, _ = ndimage.label(ndimage.binary_fill_holes(mask))
     sizes = np.bincount(labels.ravel())
     sizes[0] = 0
     largest = np.argsort(sizes)[::-1][:LARGEST_COMPONENTS]
     least = max(least_pixels, LEAST_SHARE * sizes.max())
-    return np.asarray(np.isin(labels, [label for label in largest if label and sizes[label] >= least]))
+    return np.asarray(np.isin(labels, largest[sizes[largest] >= least]))
 
 
 def share(probabilities: NDArray[np.float32], threshold: float) -> float:

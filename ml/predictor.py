@@ -194,8 +194,10 @@ class Predictor:
         if square is None:
             return _Judged(probabilities, refusal, geometry.box)
         share = findings.share(square, self._thresholds.mask)
-        mask = findings.to_source(square, geometry, (shape[0], shape[1]), self._thresholds.mask)
-        mask = findings.clean(mask)
+        if share == 0:
+            return _Judged(probabilities, refusal, geometry.box, area_px=0)
+        outline = findings.to_source(square, geometry, (shape[0], shape[1]), self._thresholds.mask)
+        mask = findings.clean(outline)
         area = int(mask.sum())
         outcome, _ = decision.decide(probabilities, self._thresholds, outlined=self._is_large(share))
         shown = area > 0 and refusal is None and outcome != NO_TUMOUR
