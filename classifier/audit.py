@@ -8,7 +8,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from classifier.models import Analysis, AuditEvent, Case, Review, Scan, ScanFile, User
+from classifier.models import Adjudication, Analysis, AuditEvent, Case, Report, Review, Scan, ScanFile, User
 
 Action = AuditEvent.Action
 
@@ -68,10 +68,10 @@ def _case_id(about: object) -> uuid.UUID | None:
     match about:
         case Case():
             return about.pk
-        case Scan():
+        case Scan() | Report():
             return about.case_id
         case ScanFile() | Analysis():
             return about.scan.case_id
-        case Review():
+        case Review() | Adjudication():
             return about.analysis.scan.case_id
     return None

@@ -3,17 +3,23 @@
 from .analysis import Analysis, ModelVersion, Review, WorkerHeartbeat
 from .audit import AuditEvent
 from .cases import Case, Patient, Scan, ScanFile
+from .reading import Adjudication, Answer, DepartmentPolicy, Report, ReportedAnalysis
 from .tokens import ApiToken, IdempotencyKey
 from .users import Role, User
 
 __all__ = [
+    "Adjudication",
     "Analysis",
+    "Answer",
     "ApiToken",
     "AuditEvent",
     "Case",
+    "DepartmentPolicy",
     "IdempotencyKey",
     "ModelVersion",
     "Patient",
+    "Report",
+    "ReportedAnalysis",
     "Review",
     "Role",
     "Scan",

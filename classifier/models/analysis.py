@@ -102,7 +102,9 @@ class Analysis(models.Model):
     # Written by the attempt at work about once a second.
     slices_done = models.PositiveIntegerField(default=0)
     slices_total = models.PositiveIntegerField(default=0, help_text=_("0 until the model knows"))
-    finding = models.JSONField(null=True, blank=True, help_text=_("where the tumour lies, and how large it is"))
+    finding = models.JSONField(
+        null=True, blank=True, help_text=_("where the tumour lies, and how large it is")
+    )
     # The stored masks of every slice, compressed: a storage key of random letters, and the SHA-256 of it.
     masks_name = models.CharField(max_length=100, blank=True)
     masks_sha256 = models.CharField(max_length=64, blank=True)
@@ -111,6 +113,24 @@ class Analysis(models.Model):
     error_detail = models.CharField(max_length=500, blank=True)
 
     objects = AnalysisQuerySet.as_manager()
+
+    # What the model said, as opposed to how the work went; hidden from who reads blind.
+    ANSWER_FIELDS = (
+        "outcome",
+        "label",
+        "probabilities",
+        "tumour_probability",
+        "reason",
+        "reason_text",
+        "slice_index",
+        "slices",
+        "finding",
+        "masks_name",
+        "masks_sha256",
+    )
+    # Set by `services.reading.veil` on rows in memory for one user; never stored.
+    answer_hidden = False
+    reads_hidden = False
 
     class Meta:
         verbose_name_plural = _("analyses")
@@ -195,6 +215,12 @@ class Review(AppendOnlyModel):
     verdict = models.CharField(max_length=12, choices=Verdict.choices)
     label = models.CharField(max_length=10, choices=Label.choices, blank=True)
     comment = models.TextField(max_length=4000, blank=True)
+    # The finding's place is wrong; where the reader sees it is optional.
+    wrong_region = models.BooleanField(default=False)
+    region = models.JSONField(
+        null=True, blank=True, help_text=_("slice, and box as left, top, right, bottom in its pixels")
+    )
+    blind = models.BooleanField(default=False, help_text=_("given before the machine's answer was seen"))
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = ReviewQuerySet.as_manager()
@@ -206,7 +232,13 @@ class Review(AppendOnlyModel):
                 condition=(Q(verdict="cannot_tell") & Q(label=""))
                 | (~Q(verdict="cannot_tell") & ~Q(label="")),
                 name="review_label_fits_verdict",
-            )
+            ),
+            models.CheckConstraint(
+                condition=Q(wrong_region=True) | Q(region__isnull=True), name="review_region_is_wrong"
+            ),
+            models.CheckConstraint(
+                condition=Q(blind=False) | Q(wrong_region=False), name="review_blind_saw_no_region"
+            ),
         ]
         indexes = [models.Index(fields=["-created_at", "-id"], name="review_newest")]
 

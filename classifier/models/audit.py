@@ -32,6 +32,11 @@ class AuditEvent(AppendOnlyModel):
         ANALYSIS_RECOVERED = "analysis_recovered", _("Analysis recovered")
         ANALYSIS_VIEWED = "analysis_viewed", _("Analysis viewed")
         REVIEW_SUBMITTED = "review_submitted", _("Review submitted")
+        ADJUDICATED = "adjudicated", _("Adjudicated")
+        REPORT_SIGNED = "report_signed", _("Report signed")
+        REPORT_AMENDED = "report_amended", _("Report amended")
+        REPORT_VIEWED = "report_viewed", _("Report viewed")
+        REPORT_DOWNLOADED = "report_downloaded", _("Report downloaded")
         EXPORTED = "exported", _("Exported")
         RESTORED = "restored", _("Restored from a backup")
         TOKEN_ISSUED = "token_issued", _("Token issued")
@@ -43,6 +48,7 @@ class AuditEvent(AppendOnlyModel):
         PERMISSIONS_CHANGED = "permissions_changed", _("Permissions changed")
         DEPARTMENT_CREATED = "department_created", _("Department created")
         DEPARTMENT_RENAMED = "department_renamed", _("Department renamed")
+        POLICY_CHANGED = "policy_changed", _("Reading policy changed")
 
     actor = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="audit_events"

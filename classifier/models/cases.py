@@ -64,12 +64,17 @@ class Case(models.Model):
     class Triage(models.IntegerChoices):
         """Worklist order, most pressing last so that a descending index reads it first."""
 
-        REVIEWED = 0, _("Reviewed")
+        SIGNED = 0, _("Signed")
+        REVIEWED = 5, _("Reviewed")
         NO_TUMOUR = 10, _("No tumour seen")
         EMPTY = 20, _("No images yet")
         WAITING = 30, _("Analysis under way")
         FAILED = 40, _("Refused or failed")
+        SECOND_READ = 45, _("Second read needed")
         UNCERTAIN = 50, _("Uncertain")
+        ADJUDICATION = 55, _("Adjudication needed")
+        # Read blind: the place in the list must not tell what the machine has said.
+        TO_READ = 58, _("To be read")
         SUSPECTED = 60, _("Tumour suspected")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -95,6 +100,11 @@ class Case(models.Model):
 
     def __str__(self) -> str:
         return f"Case {str(self.id)[:8]}"
+
+    @property
+    def is_settled(self) -> bool:
+        """Read as far as its department wants it, signed or not."""
+        return self.triage <= self.Triage.REVIEWED
 
 
 class ScanQuerySet(AppendOnlyRows, DepartmentQuerySet["Scan"]):

@@ -16,6 +16,7 @@ class Scope(models.TextChoices):
     SCANS_READ = "scans:read", _("Read cases, scans and analyses")
     SCANS_WRITE = "scans:write", _("Upload scans")
     REVIEWS_WRITE = "reviews:write", _("Submit reviews")
+    REPORTS_SIGN = "reports:sign", _("Sign and amend reports")
 
 
 def hash_secret(secret: str) -> str:

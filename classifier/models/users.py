@@ -18,7 +18,7 @@ class User(AbstractUser):
     @cached_property
     def _groups(self) -> list[Group]:
         """A request asks for its user's groups several times; the database is asked once."""
-        return list(self.groups.order_by("name"))
+        return list(self.groups.select_related("reading_policy").order_by("name"))
 
     @property
     def group_names(self) -> frozenset[str]:
@@ -47,6 +47,11 @@ class User(AbstractUser):
     @property
     def may_review(self) -> bool:
         return self.has_role(Role.CLINICIAN, Role.REVIEWER)
+
+    @property
+    def may_sign(self) -> bool:
+        """Whoever may read a case may answer for its report."""
+        return self.may_review
 
     @property
     def may_administer(self) -> bool:
