@@ -8,6 +8,9 @@ from typing import Final
 HEAD: Final = 4096
 """How many of the first bytes ``sniff`` and ``describe`` want to see."""
 
+ZIP: Final = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
+WITHOUT_PICTURE: Final = frozenset({"a PDF document", "a program", "a web page"})
+NIFTI_HEADER: Final = 352
 STILL_BRANDS: Final = frozenset({b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1", b"avif", b"avis"})
 DIB_HEADERS: Final = frozenset({12, 40, 52, 56, 64, 108, 124})
 VALUE_REPRESENTATIONS: Final = frozenset(
@@ -18,7 +21,7 @@ LONG_VALUES: Final = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split()
 
 
 def sniff(head: bytes) -> str | None:
-    """The kind of image that begins with ``head``: png, jpeg, bmp, tiff, webp, dicom, or None.
+    """The kind of image that begins with ``head``: png, jpeg, bmp, tiff, webp, dicom, nifti, or None.
 
     The DICM mark wins over everything: a DICOM preamble may hold the beginning of a TIFF.
     """
@@ -28,6 +31,25 @@ def sniff(head: bytes) -> str | None:
         if matches(head):
             return kind
     return "dicom" if starts_like_a_data_set(head) else None
+
+
+def is_archive(head: bytes) -> bool:
+    """Whether this is a ZIP archive."""
+    return head.startswith(ZIP)
+
+
+def is_no_picture(head: bytes) -> bool:
+    """Whether this is certainly a document, a program or a text; a damaged picture is none of them."""
+    return _is_text(head) or any(matches(head) for name, matches in _FOREIGN if name in WITHOUT_PICTURE)
+
+
+def _is_nifti(head: bytes) -> bool:
+    if head[:2] == b"\x1f\x8b":
+        try:
+            head = zlib.decompressobj(31).decompress(head, NIFTI_HEADER)
+        except zlib.error:
+            return False
+    return head[344:348] in (b"n+1\0", b"ni1\0") or head[4:8] in (b"n+2\0", b"ni2\0")
 
 
 def _is_bmp(head: bytes) -> bool:
@@ -40,6 +62,7 @@ _MAGIC: Final[tuple[tuple[str, Callable[[bytes], bool]], ...]] = (
     ("tiff", lambda head: head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")),
     ("webp", lambda head: head[:4] == b"RIFF" and head[8:12] == b"WEBP"),
     ("bmp", _is_bmp),
+    ("nifti", _is_nifti),
 )
 
 
@@ -90,8 +113,6 @@ def describe(head: bytes, data: bytes) -> str:
     if head[:6] in (b"GIF87a", b"GIF89a"):
         named = "An animated GIF" if data.count(b"\x21\xf9\x04") > 1 else "A GIF picture"
         return f"{named} cannot be classified: export the scan as PNG or DICOM."
-    if _is_nifti(head):
-        return "This is a NIfTI volume, which cannot be classified as a single image."
     if _is_text(head):
         return "This is a text file, not an image."
     return "The file is not a PNG, JPEG, BMP, TIFF, WebP, DICOM or NIfTI image."
@@ -108,9 +129,10 @@ def _contains(pattern: bytes) -> Callable[[bytes], bool]:
 
 _FOREIGN: Final[tuple[tuple[str, Callable[[bytes], bool]], ...]] = (
     ("a PDF document", lambda head: b"%PDF-" in head[:1024]),
-    ("a ZIP archive", _starts(b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")),
+    ("a ZIP archive", is_archive),
     ("a RAR archive", _starts(b"Rar!\x1a\x07")),
     ("a 7-Zip archive", _starts(b"7z\xbc\xaf\x27\x1c")),
+    ("a gzip archive", _starts(b"\x1f\x8b")),
     (
         "a program",
         _starts(b"\x7fELF", b"MZ", b"\xfe\xed\xfa", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe", b"#!"),
@@ -126,15 +148,6 @@ _FOREIGN: Final[tuple[tuple[str, Callable[[bytes], bool]], ...]] = (
     ("a Photoshop picture", _starts(b"8BPS")),
     ("an HDF5 or MATLAB data file", _starts(b"\x89HDF\r\n\x1a\n", b"MATLAB ")),
 )
-
-
-def _is_nifti(head: bytes) -> bool:
-    if head[:2] == b"\x1f\x8b":
-        try:
-            head = zlib.decompressobj(31).decompress(head, 352)
-        except zlib.error:
-            return False
-    return head[344:348] in (b"n+1\0", b"ni1\0") or head[4:8] in (b"n+2\0", b"ni2\0")
 
 
 def _is_text(head: bytes) -> bool:

@@ -127,8 +127,8 @@ class Image:
 class Series:
     """One series of images, possibly from several files.
 
-    ``members`` are the indices of the given sources in slice order; ``description`` is the file's
-    own name of the series, free of what identifies a patient.
+    ``members`` are the indices of its sources in slice order, each once however many slices it
+    gave; ``description`` is the file's own name of the series, free of what identifies a patient.
     """
 
     image: Image
