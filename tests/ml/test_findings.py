@@ -113,8 +113,8 @@ def test_the_diameter_is_the_largest_distance_between_two_points_of_the_outline(
     found = findings.measure(mask, (spacing[0], spacing[1]))
     labelled = ndimage.label(mask)[0]
     part = labelled == np.bincount(labelled.ravel())[1:].argmax() + 1
-    points = np.argwhere(part)
-    corners = np.concatenate([points + [dy, dx] for dy in (0, 1) for dx in (0, 1)]) * spacing
+    corners = np.argwhere(part)[:, None] + [[0, 0], [0, 1], [1, 0], [1, 1]]
+    corners = corners.reshape(-1, 2) * spacing
     longest = np.linalg.norm(corners[:, None] - corners[None], axis=2).max()
     assert found.diameter_mm == pytest.approx(longest, rel=1e-4)
 

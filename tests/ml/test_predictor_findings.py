@@ -1,0 +1,161 @@
+"""From a network with masks to findings, over batches and volumes; the network is a rule (``seeing``)."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ml import findings
+from ml.engine import LARGEST_BATCH
+from tests.ml.seeing import BrightIsTumour, head, image, seeing
+
+SPOT = (60.0, 80.0, 14.0)
+
+
+@pytest.fixture
+def engine() -> BrightIsTumour:
+    return BrightIsTumour()
+
+
+def test_a_tumour_is_outlined_where_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: BrightIsTumour
+) -> None:
+    pixels = head(SPOT)
+    answer = seeing(tmp_path, monkeypatch, engine).predict(
+        image(pixels, spacing_mm=(0.5, 0.5), orientation=("R", "A"))
+    )
+    truth = findings.measure((pixels > 0.5) & (np.arange(200) < 150)[:, None], (0.5, 0.5))
+    found = answer.finding
+    assert answer.outcome == "glioma" and found is not None
+    assert np.abs(np.array(found.box) - truth.box).max() <= 3
+    assert found.centre == pytest.approx(truth.centre, abs=1)
+    assert found.area_mm2 == pytest.approx(truth.area_mm2, rel=0.1)
+    assert found.diameter_mm == pytest.approx(truth.diameter_mm, rel=0.1)
+    assert (found.slice_index, found.side, found.components) == (0, "right", 1)
+    assert list(answer.masks) == [0] and answer.masks[0].shape == pixels.shape
+    assert answer.slices[0].mask_area_px == answer.masks[0].sum() == found.area_px
+
+
+def test_the_answer_is_ready_for_json_and_holds_no_masks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: BrightIsTumour
+) -> None:
+    answer = json.loads(
+        json.dumps(seeing(tmp_path, monkeypatch, engine).predict(image(head(SPOT))).as_dict())
+    )
+    assert "masks" not in answer and answer["slices"][0]["mask_area_px"] > 0
+    assert set(answer["finding"]) == {
+        *("slice_index", "box", "area_px", "area_mm2", "diameter_px", "diameter_mm"),
+        *("centre", "side", "components"),
+    }
+    assert answer["finding"]["area_mm2"] is None and answer["finding"]["side"] is None
+
+
+def test_a_mirrored_picture_gets_the_mirrored_finding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: BrightIsTumour
+) -> None:
+    predictor = seeing(tmp_path, monkeypatch, engine)
+    plain = predictor.predict(image(head(SPOT))).finding
+    mirrored = predictor.predict(image(head(SPOT)[:, ::-1])).finding
+    assert plain is not None and mirrored is not None
+    assert mirrored.centre[0] == pytest.approx(160 - plain.centre[0], abs=1)
+    assert mirrored.centre[1] == pytest.approx(plain.centre[1], abs=1)
+
+
+def test_nothing_is_outlined_where_no_tumour_is_called_or_the_model_outlines_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number, (engine, spots, area) in enumerate(
+        [
+            (BrightIsTumour(blind=True), (SPOT,), True),
+            (BrightIsTumour(), (), False),
+            (BrightIsTumour(masks=False), (SPOT,), None),
+        ]
+    ):
+        (tmp_path / str(number)).mkdir()
+        answer = seeing(tmp_path / str(number), monkeypatch, engine).predict(image(head(*spots)))
+        assert answer.finding is None and not answer.masks
+        seen = answer.slices[0].mask_area_px
+        assert (seen is None) if area is None else (seen is not None and bool(seen) == area)
+
+
+def test_an_outline_that_contradicts_the_class_makes_the_answer_uncertain_where_the_card_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thresholds = {"tumour": 0.3, "margin": 0.1, "distance": 1.0, "foreignness": 1.0}
+    for area, outcome in ((None, "notumor"), (0.2, "notumor"), (0.01, "uncertain")):
+        (tmp_path / str(area)).mkdir()
+        card = thresholds if area is None else {**thresholds, "mask_area": area}
+        predictor = seeing(tmp_path / str(area), monkeypatch, BrightIsTumour(blind=True), thresholds=card)
+        answer = predictor.predict(image(head(), head(), head(SPOT), head()))
+        assert answer.outcome == outcome and answer.label == "notumor"
+        if outcome == "uncertain":
+            assert (answer.reason, answer.slice_index) == ("mask_disagrees", 2)
+            assert answer.finding is not None and answer.finding.slice_index == 2
+            assert list(answer.masks) == [2] and "outlined" in (answer.reason_text or "")
+
+
+def test_a_refused_slice_is_never_outlined(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: BrightIsTumour
+) -> None:
+    familiar_with_nothing = {"tumour": 0.3, "margin": 0.1, "distance": -1.0, "foreignness": 1.0}
+    predictor = seeing(tmp_path, monkeypatch, engine, thresholds=familiar_with_nothing)
+    answer = predictor.predict(image(head(SPOT)))
+    assert (answer.outcome, answer.reason) == ("refused", "not_brain_mri")
+    assert answer.finding is None and not answer.masks
+
+
+def test_a_volume_is_run_in_small_batches_and_tells_how_far_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: BrightIsTumour
+) -> None:
+    told: list[tuple[int, int]] = []
+    slices = [head(SPOT) if 10 <= i < 14 else head() for i in range(2 * LARGEST_BATCH + 5)]
+    answer = seeing(tmp_path, monkeypatch, engine).predict(image(*slices), lambda *pair: told.append(pair))
+    assert engine.batches == [LARGEST_BATCH, LARGEST_BATCH, 5] and LARGEST_BATCH <= 16
+    assert told == [(LARGEST_BATCH, 37), (2 * LARGEST_BATCH, 37), (37, 37)]
+    assert [one.index for one in answer.slices] == list(range(37))
+    assert sorted(answer.masks) == [10, 11, 12, 13] and 10 <= answer.slice_index < 14
+
+
+def test_the_finding_is_the_largest_outline_that_hangs_together_with_the_deciding_slice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: BrightIsTumour
+) -> None:
+    sizes = {3: 10.0, 4: 12.0, 5: 16.0, 6: 11.0, 10: 25.0}
+    slices = [head((60, 80, sizes[i])) if i in sizes else head() for i in range(12)]
+    answer = seeing(tmp_path, monkeypatch, engine).predict(image(*slices))
+    assert answer.slice_index == 3 and answer.finding is not None
+    assert answer.finding.slice_index == 5 and sorted(answer.masks) == sorted(sizes)
+
+
+def test_the_card_chooses_how_slices_become_one_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: BrightIsTumour
+) -> None:
+    run = {"method": "run", "slices": 3, "tumour": 0.6}
+    predictor = seeing(tmp_path, monkeypatch, engine, aggregation=run)
+    alone = predictor.predict(image(*(head(SPOT) if i == 4 else head() for i in range(9))))
+    together = predictor.predict(image(*(head(SPOT) if 3 <= i < 7 else head() for i in range(9))))
+    assert (alone.outcome, alone.finding, alone.masks) == ("notumor", None, {})
+    assert together.outcome == "glioma" and 3 <= together.slice_index < 7
+    assert alone.slices[4].tumour_probability > 0.9
+
+
+def test_mirroring_averages_both_views_and_turns_the_second_mask_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: BrightIsTumour
+) -> None:
+    (tmp_path / "plain").mkdir()
+    plain = seeing(tmp_path / "plain", monkeypatch, engine).predict(image(head(SPOT)))
+    mirrored = seeing(tmp_path, monkeypatch, engine, tta="mirror").predict(image(head(SPOT)))
+    assert mirrored.probabilities == pytest.approx(plain.probabilities)
+    assert np.array_equal(mirrored.masks[0], plain.masks[0])
+    assert engine.batches == [1, 1, 1]
+
+
+@pytest.mark.parametrize("shape", [(40, 36), (300, 100), (1600, 1200)])
+def test_any_shape_is_answered_with_masks_of_its_own_shape(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: BrightIsTumour, shape: tuple[int, int]
+) -> None:
+    height, width = shape
+    pixels = head((width / 2, height / 2, min(shape) / 6), height=height, width=width)
+    answer = seeing(tmp_path, monkeypatch, engine).predict(image(pixels))
+    assert answer.finding is not None and answer.masks[0].shape == shape
+    assert answer.finding.area_px == pytest.approx(np.pi * (min(shape) / 6) ** 2, rel=0.25)
