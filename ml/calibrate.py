@@ -16,6 +16,7 @@ RIDGE: Final = 10.0
 SLACK: Final = 1.3
 COVERAGE_LOSS: Final = 0.05
 LEAST_MARGIN, WIDEST_MARGIN = 0.05, 0.3
+BINS: Final = 15
 
 Logits = NDArray[np.float32]
 Targets = NDArray[np.int64]
@@ -125,13 +126,16 @@ def refused_unseen(
     return round(caught / len(strangers), 4)
 
 
-def calibration_error(probabilities: NDArray[np.float64], targets: Targets, bins: int = 15) -> float:
-    """Mean distance between confidence and accuracy over equal-width bins of confidence."""
-    confidence = probabilities.max(axis=1)
-    right = probabilities.argmax(axis=1) == targets
-    place = np.minimum((confidence * bins).astype(int), bins - 1)
-    gaps = [abs(float(confidence[place == b].sum() - right[place == b].sum())) for b in range(bins)]
-    return sum(gaps) / len(targets)
+def bins_of(probabilities: NDArray[np.float64]) -> NDArray[np.intp]:
+    """The number of the bin of equal width in which the confidence of each answer lies."""
+    return np.asarray(np.minimum((probabilities.max(axis=1) * BINS).astype(int), BINS - 1))
+
+
+def calibration_error(probabilities: NDArray[np.float64], targets: Targets) -> float:
+    """Mean distance between confidence and accuracy over ``BINS`` bins of confidence."""
+    gaps = probabilities.max(axis=1) - (probabilities.argmax(axis=1) == targets)
+    sums = np.bincount(bins_of(probabilities), weights=gaps, minlength=BINS)
+    return float(np.abs(sums).sum()) / len(targets)
 
 
 def brier(probabilities: NDArray[np.float64], targets: Targets) -> float:

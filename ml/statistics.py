@@ -14,6 +14,9 @@ Values = NDArray[np.float64]
 Figure = dict[str, Any]
 """``value``, ``interval`` (95 %, [low, high]; None where undefined) and ``n``, the cases it rests on."""
 
+Statistic = Callable[[Values], Values]
+"""From weights of slices (any number, slices) to that number of values."""
+
 
 class Bootstrap:
     """Groups (patients) drawn with replacement, the same draws for every figure of the same slices."""
@@ -48,8 +51,8 @@ class Bootstrap:
         taking_part = int(np.sum(sums[:, 1] > 0))
         return figure(float(value), spread, int(np.count_nonzero(denominator)), taking_part)
 
-    def weighted(self, statistic: Callable[[Values], Values], n: int) -> Figure:
-        """A statistic of weights: (any number, slices) to (that number,)."""
+    def weighted(self, statistic: Statistic, n: int) -> Figure:
+        """A statistic that is no quotient of sums."""
         slices = len(self._places)
         return figure(float(statistic(np.ones((1, slices)))[0]), statistic(self.weights()), n)
 
@@ -68,7 +71,7 @@ def figure(value: float, spread: Values, n: int, groups: int = 0) -> Figure:
     return {"value": rounded(value), "interval": [rounded(low), rounded(high)], "n": n}
 
 
-def quantile(values: Values, share: float) -> Callable[[Values], Values]:
+def quantile(values: Values, share: float) -> Statistic:
     """The lowest value below or at which ``share`` of the weight lies, as a statistic of weights."""
     order = np.argsort(values, kind="stable")
 
