@@ -6,6 +6,8 @@ from django.contrib.auth.models import AbstractUser, Group
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from .preferences import Preferences
+
 
 class Role(models.TextChoices):
     CLINICIAN = "clinician", _("Clinician")
@@ -14,7 +16,7 @@ class Role(models.TextChoices):
     ADMINISTRATOR = "administrator", _("Administrator")
 
 
-class User(AbstractUser):
+class User(AbstractUser, Preferences):
     @cached_property
     def _groups(self) -> list[Group]:
         """A request asks for its user's groups several times; the database is asked once."""
