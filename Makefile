@@ -5,12 +5,12 @@ BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run test lint types bench e2e requirements clean
+.PHONY: help run test lint types bench e2e messages requirements clean
 
 help:
 	@echo "make run    start the portal; PORTAL_PORT chooses the port, PORTAL_DATA_DIR the folder"
 	@echo "make test   lint, types and tests; uses PostgreSQL and Redis where they answer"
-	@echo "make lint | types | e2e | bench | requirements | clean"
+	@echo "make lint | types | e2e | bench | messages | requirements | clean"
 
 run: $(VENV)/.installed
 	@exec $(BIN)/python manage.py portal
@@ -52,6 +52,10 @@ $(BIN)/python:
 		fi; \
 	done; \
 	echo "The portal needs Python 3.11, and none of python3.11, python3 and python is one." >&2; exit 1
+
+# Collects the strings that are marked for translation and compiles what is translated.
+messages: $(VENV)/.installed-dev
+	$(BIN)/python -m tools.messages
 
 requirements: $(BIN)/python
 	$(BIN)/python -m venv $(VENV)/uv

@@ -1,0 +1,1 @@
+"""What building the portal needs and running it does not."""
