@@ -87,7 +87,7 @@ def _smallest_faithful(model: Any, recipe: Recipe, data: Path, path: Path) -> st
     expected = decision.softmax(train.outputs(model, pictures)[0], 1.0)
     clear = np.diff(np.sort(expected)[:, -2:])[:, 0] >= calibrate.LEAST_MARGIN
     for form in FORMS:
-        path.write_bytes(_converted(model, form))
+        path.write_bytes(converted(model, form))
         found = decision.softmax(LiteRt(path, threads=2).run(_scaled(pictures))[0], 1.0)
         moved = float(np.abs(expected - found).max())
         changed = int(np.sum(clear & (expected.argmax(axis=1) != found.argmax(axis=1))))
@@ -99,7 +99,8 @@ def _smallest_faithful(model: Any, recipe: Recipe, data: Path, path: Path) -> st
     raise BundleError(f"LiteRT moves a probability by {moved:.4f} from Keras.", code="bundle_disagrees")
 
 
-def _converted(model: Any, form: str) -> bytes:
+def converted(model: Any, form: str) -> bytes:
+    """The network as a LiteRT file, its weights stored in one of ``FORMS``."""
     converter = tf.lite.TFLiteConverter.from_keras_model(model)
     if form != "float32":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
