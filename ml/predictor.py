@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml import aggregate, bundle, decision, findings, preprocess
-from ml.aggregate import Aggregation, Scan, Slices
+from ml.aggregate import Aggregation, Slices
 from ml.bundle import Bundle
 from ml.decision import HEALTHY, REASONS, Familiar, Thresholds
 from ml.engine import LARGEST_BATCH, LiteRt, Outputs
@@ -107,7 +107,10 @@ class _Clock:
 
 
 class Predictor:
-    """A verified bundle in memory. ``version``, ``sha256``, ``card``, ``labels`` say which."""
+    """A verified bundle in memory. ``version``, ``sha256``, ``card``, ``labels`` say which.
+
+    ``thresholds`` are those of a single slice.
+    """
 
     def __init__(self, sealed: Bundle, *, threads: int = 1) -> None:
         self.version, self.sha256, self.card = sealed.version, sealed.sha256, sealed.card
@@ -115,7 +118,7 @@ class Predictor:
         self.labels = tuple(sealed.card["labels"])
         self._size = int(sealed.card["input_size"])
         self._temperature = float(sealed.card["temperature"])
-        self._thresholds = Thresholds.from_card(sealed.card)
+        self.thresholds = Thresholds.from_card(sealed.card)
         self._aggregation = Aggregation.from_card(sealed.card)
         self._mirrored = sealed.card.get("tta") == "mirror"
         self._familiar = Familiar.load(sealed.directory / bundle.FAMILIAR)
@@ -146,13 +149,20 @@ class Predictor:
     def predict(self, image: Image, progress: Progress | None = None) -> Prediction:
         """The answer for all slices of one image, ``LARGEST_BATCH`` of them in memory at a time."""
         clock = _Clock()
-        judged: list[_Judged] = []
-        total = len(image.slices)
-        for start in range(0, total, LARGEST_BATCH):
-            judged += self._judge(image.slices[start : start + LARGEST_BATCH], clock)
-            if progress is not None:
-                progress(len(judged), total)
+        judged = self._judge_all(image.slices, clock, progress)
         return self._answer(judged, image, clock.timings)
+
+    def curve(self, image: Image) -> Slices:
+        """What ``predict`` knows of every slice before they become one answer."""
+        return _slices(self._judge_all(image.slices, _Clock(), None))
+
+    def _judge_all(self, slices: Sequence[Pixels], clock: _Clock, progress: Progress | None) -> list[_Judged]:
+        judged: list[_Judged] = []
+        for start in range(0, len(slices), LARGEST_BATCH):
+            judged += self._judge(slices[start : start + LARGEST_BATCH], clock)
+            if progress is not None:
+                progress(len(judged), len(slices))
+        return judged
 
     def _judge(self, slices: Sequence[Pixels], clock: _Clock) -> list[_Judged]:
         prepared = [preprocess.prepare_with_geometry(pixels, self._size) for pixels in slices]
@@ -160,7 +170,7 @@ class Predictor:
         clock.stop("preprocess")
         outputs = self._run(np.stack([x for x, _ in prepared]))
         probabilities = decision.softmax(outputs.logits, self._temperature)
-        refusals = decision.refusals(unusable, outputs.embeddings, self._familiar, self._thresholds)
+        refusals = decision.refusals(unusable, outputs.embeddings, self._familiar, self.thresholds)
         clock.stop("inference")
         masks = outputs.masks if outputs.masks is not None else [None] * len(slices)
         judged = [
@@ -193,22 +203,22 @@ class Predictor:
     ) -> _Judged:
         if square is None:
             return _Judged(probabilities, refusal, geometry.box)
-        share = findings.share(square, self._thresholds.mask)
+        share = findings.share(square, self.thresholds.mask)
         if share == 0:
             return _Judged(probabilities, refusal, geometry.box, area_px=0)
-        outline = findings.to_source(square, geometry, (shape[0], shape[1]), self._thresholds.mask)
+        outline = findings.to_source(square, geometry, (shape[0], shape[1]), self.thresholds.mask)
         mask = findings.clean(outline)
         area = int(mask.sum())
-        outcome, _ = decision.decide(probabilities, self._thresholds, outlined=self._is_large(share))
+        outcome, _ = decision.decide(probabilities, self.thresholds, outlined=self._is_large(share))
         shown = area > 0 and refusal is None and outcome != NO_TUMOUR
         return _Judged(probabilities, refusal, geometry.box, share, area, mask if shown else None)
 
     def _is_large(self, share: float) -> bool:
-        return self._thresholds.mask_area is not None and share >= self._thresholds.mask_area
+        return self.thresholds.mask_area is not None and share >= self.thresholds.mask_area
 
     def _answer(self, judged: Sequence[_Judged], image: Image, timings: dict[str, float]) -> Prediction:
-        scan = self._scan(judged)
-        thresholds = self._aggregation.thresholds(self._thresholds, len(judged))
+        scan = aggregate.aggregate(_slices(judged), self._aggregation, large=self.thresholds.mask_area)
+        thresholds = self._aggregation.thresholds(self.thresholds, len(judged))
         outcome, reason = decision.decide(scan.probabilities, thresholds, outlined=scan.outlined is not None)
         index = scan.slice_index
         if scan.refused:
@@ -231,14 +241,14 @@ class Predictor:
             masks=masks,
         )
 
-    def _scan(self, judged: Sequence[_Judged]) -> Scan:
-        slices = Slices(
-            np.stack([one.probabilities for one in judged]),
-            np.array([one.refusal is not None for one in judged]),
-            np.array([one.refusal != "no_brain" for one in judged]),
-            np.array([one.share for one in judged]),
-        )
-        return aggregate.aggregate(slices, self._aggregation, large=self._thresholds.mask_area)
+
+def _slices(judged: Sequence[_Judged]) -> Slices:
+    return Slices(
+        np.stack([one.probabilities for one in judged]),
+        np.array([one.refusal is not None for one in judged]),
+        np.array([one.refusal != "no_brain" for one in judged]),
+        np.array([one.share for one in judged]),
+    )
 
 
 def _masks(judged: Sequence[_Judged]) -> dict[int, Mask]:

@@ -1,0 +1,175 @@
+"""Whole scans put together from the tables' slices, and how well each aggregation answers them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from ml import datasets, decision, images
+from ml.aggregate import Aggregation, Scan, Slices, aggregate
+from ml.datasets import DataError, Row
+from ml.decision import HEALTHY, Thresholds
+from ml.images import Facts, Image
+from ml.labels import CLASSES, NO_TUMOUR, REFUSED
+from ml.predictor import Predictor
+from ml.statistics import Bootstrap, Figure
+
+SHORTEST: Final = 5
+CANDIDATES: Final = (
+    Aggregation("max"),
+    *(Aggregation("top", slices=k) for k in (2, 3, 5)),
+    *(Aggregation("run", slices=k) for k in (2, 3, 5)),
+    *(Aggregation("central", spread=share) for share in (0.15, 0.25, 0.4)),
+    *(Aggregation("noisy_or", slices=k) for k in (2, 5, 10)),
+    *(Aggregation("largest", slices=k) for k in (1, 3, 5)),
+)
+
+
+@dataclass(frozen=True)
+class Volume:
+    """Slices of one scan in order. ``kind`` tells the table; ``patient`` is never divided."""
+
+    kind: str
+    patient: str
+    label: str
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What the network says of the slices of each volume."""
+
+    volumes: tuple[Volume, ...]
+    curves: tuple[Slices, ...]
+
+    @property
+    def sick(self) -> NDArray[np.bool_]:
+        return np.array([volume.label != NO_TUMOUR for volume in self.volumes])
+
+
+def volumes(data: Path, fold: int) -> list[Volume]:
+    """Of the patients in one fold of ``dev``: every sequence of ``lgg``, every view of ``healthy``.
+
+    A sequence of a tumour patient gives a second, healthy volume: its longest run of slices away
+    from the tumour. Raises DataError where the fold has none.
+    """
+    rows = [
+        row
+        for row in datasets.records(data, ("lgg", "healthy"))
+        if row.split == "dev" and row.fold == fold and not row.flag
+    ]
+    rows.sort(key=lambda row: (row.group, row.source, row.view, row.path))
+    scans = [list(scan) for _, scan in groupby(rows, key=lambda row: (row.group, row.source, row.view))]
+    found = [volume for scan in scans for volume in (_whole(scan), _healthy_part(scan)) if volume]
+    if not found:
+        raise DataError(f"No scan of fold {fold} can be put together from {data}.")
+    return found
+
+
+def _whole(scan: Sequence[Row]) -> Volume | None:
+    sick = [row.label for row in scan if row.label != NO_TUMOUR]
+    return _volume(scan, scan[0].source, sick[0] if sick else NO_TUMOUR)
+
+
+def _healthy_part(scan: Sequence[Row]) -> Volume | None:
+    """The longest run without a tumour of a scan that shows one."""
+    runs = [list(run) for healthy, run in groupby(scan, key=lambda row: row.label == NO_TUMOUR) if healthy]
+    if len(runs) == 1 and len(runs[0]) == len(scan):
+        return None
+    return _volume(max(runs, key=len, default=[]), f"{scan[0].source}_part", NO_TUMOUR)
+
+
+def _volume(rows: Sequence[Row], kind: str, label: str) -> Volume | None:
+    if len(rows) < SHORTEST:
+        return None
+    return Volume(kind, rows[0].group, label, tuple(row.path for row in rows))
+
+
+def judge(predictor: Predictor, data: Path, found: Sequence[Volume]) -> Judged:
+    """Every slice once, through the serving path."""
+    bar = tqdm(found, desc="volumes", unit="volume", leave=False, disable=None)
+    return Judged(tuple(found), tuple(predictor.curve(_image(data, volume)) for volume in bar))
+
+
+def _image(data: Path, volume: Volume) -> Image:
+    pixels = tuple(images.read(data / path).slices[0] for path in volume.paths)
+    height, width = pixels[0].shape
+    return Image(pixels, Facts("jpeg", width, height, len(pixels), 8, "L"))
+
+
+def compare(judged: Judged, thresholds: Thresholds) -> list[dict[str, Any]]:
+    """The figures of every candidate, in the order of ``CANDIDATES``."""
+    bootstrap = Bootstrap([volume.patient for volume in judged.volumes])
+    return [_candidate(judged, thresholds, how, bootstrap) for how in CANDIDATES]
+
+
+def _candidate(
+    judged: Judged, thresholds: Thresholds, how: Aggregation, bootstrap: Bootstrap
+) -> dict[str, Any]:
+    scans = [aggregate(curve, how, large=thresholds.mask_area) for curve in judged.curves]
+    outcomes = np.array([_outcome(scan, thresholds) for scan in scans], dtype=object)
+    truth = np.array([volume.label for volume in judged.volumes], dtype=object)
+    sick, tumour = judged.sick, np.array([1 - scan.probabilities[HEALTHY] for scan in scans])
+    likeliest = np.array([CLASSES[int(scan.probabilities.argmax())] for scan in scans], dtype=object)
+    least = float(tumour[sick].min()) if sick.any() else 0.0
+    return {
+        "aggregation": _described(how),
+        "sensitivity": bootstrap.share(sick & ~np.isin(outcomes, (NO_TUMOUR, REFUSED)), sick),
+        "specificity": bootstrap.share(~sick & (outcomes == NO_TUMOUR), ~sick),
+        "accuracy": bootstrap.share(likeliest == truth),
+        "all_found_threshold": round(least, 4),
+        "all_found_specificity": bootstrap.share(~sick & (tumour < least), ~sick),
+        "refused": int(np.sum(outcomes == REFUSED)),
+    }
+
+
+def _outcome(scan: Scan, thresholds: Thresholds) -> str:
+    if scan.refused:
+        return REFUSED
+    return decision.decide(scan.probabilities, thresholds, outlined=scan.outlined is not None)[0]
+
+
+def _described(how: Aggregation) -> dict[str, Any]:
+    """As the card says it: the method, and the parameters that this method reads."""
+    if how.method == "max":
+        return {"method": how.method}
+    return {
+        "method": how.method,
+        **({"spread": how.spread} if how.method == "central" else {"slices": how.slices}),
+    }
+
+
+COLUMNS: Final = ("sensitivity", "specificity", "accuracy", "all_found_specificity")
+
+
+def as_markdown(judged: Judged, candidates: Sequence[dict[str, Any]]) -> str:
+    kinds = sorted({volume.kind for volume in judged.volumes})
+    counts = ", ".join(f"{sum(v.kind == kind for v in judged.volumes)} {kind}" for kind in kinds)
+    head = f"{len(judged.volumes)} volumes ({counts}) of {len({v.patient for v in judged.volumes})} patients."
+    columns = (
+        "method",
+        "sensitivity",
+        "specificity",
+        "accuracy",
+        "specificity with all found",
+        "threshold",
+        "refused",
+    )
+    lines = [" | ".join(columns), " | ".join(["---"] * len(columns)), *map(_row, candidates)]
+    return "\n".join([head, "", *(f"| {line} |" for line in lines)])
+
+
+def _row(one: dict[str, Any]) -> str:
+    method = ", ".join(str(value) for value in one["aggregation"].values())
+    figures = [_in_words(one[column]) for column in COLUMNS]
+    return " | ".join([method, *figures, f"{one['all_found_threshold']:.3f}", str(one["refused"])])
+
+
+def _in_words(figure: Figure) -> str:
+    low, high = figure["interval"]
+    return "-" if figure["value"] is None else f"{figure['value']:.3f} [{low:.3f}, {high:.3f}]"
