@@ -1,17 +1,25 @@
-"""The door to ``ml``: nothing else in the portal imports it. Holds one predictor per process."""
+"""The door to ``ml``: nothing else in the portal imports it. A worker's process holds its predictors here."""
 
 from __future__ import annotations
 
+import gzip
+import io
 import threading
 import time
-from collections.abc import Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+import PIL.Image
 from django.conf import settings
+from numpy.typing import NDArray
 
 import ml.bundle
+import ml.findings
 import ml.images
 from classifier.errors import UserFacingError
 from classifier.sentences import translated
@@ -20,7 +28,23 @@ from ml.errors import BundleError, ImageError
 if TYPE_CHECKING:
     from ml.predictor import Predictor
 
-_predictor: Predictor | None = None
+AT_HAND: Final = 2
+"""The active model, and the last other one that somebody asked for."""
+
+LEVELS: Final = 4095
+"""Grey values of a `Volume` go from 0 to this: as fine as the scanners' own twelve bits."""
+
+TOWARDS: Final = {
+    "R": (1, 0, 0),
+    "L": (-1, 0, 0),
+    "A": (0, 1, 0),
+    "P": (0, -1, 0),
+    "S": (0, 0, 1),
+    "I": (0, 0, -1),
+}
+"""Unit vectors in NIfTI's space, by the side of the patient that they point to."""
+
+_predictors: OrderedDict[tuple[str, str], Predictor] = OrderedDict()
 _loading = threading.Lock()
 
 
@@ -32,27 +56,191 @@ class BundleFacts:
 
 
 class BadImage(UserFacingError):
-    """The file is not an image that can be classified; ``code`` says why."""
+    """The file is not an image that can be classified; ``code`` says why.
+
+    ``member`` is the index of the file at fault where several were given.
+    """
 
     status = 422
 
+    def __init__(self, code: str, detail: str, *, member: int | None = None) -> None:
+        super().__init__(code, detail)
+        self.member = member
+
 
 def limits() -> ml.images.Limits:
-    return ml.images.Limits(max_bytes=settings.MAX_UPLOAD_BYTES, max_pixels=settings.MAX_IMAGE_PIXELS)
+    return ml.images.Limits(
+        max_bytes=settings.MAX_UPLOAD_BYTES,
+        max_total_bytes=settings.MAX_UPLOAD_TOTAL_BYTES,
+        max_files=settings.MAX_UPLOAD_FILES,
+        max_pixels=settings.MAX_IMAGE_PIXELS,
+    )
 
 
-def read_image(source: bytes | Path | IO[bytes]) -> ml.images.Image:
-    """Decode by content; `BadImage` with the code of `ml.images` otherwise."""
+@contextmanager
+def _refusing() -> Iterator[None]:
     try:
-        return ml.images.read(source, limits())  # type: ignore[arg-type]
+        yield
     except ImageError as error:
-        raise BadImage(error.code, translated(error.code, error.detail)) from error
+        raise BadImage(error.code, translated(error.code, error.detail), member=error.member) from error
 
 
-def picture(source: bytes | IO[bytes], *, index: int = 0, max_side: int | None = None) -> bytes:
+@dataclass(frozen=True)
+class Series:
+    """One series of a scan. ``members`` are the indices of its files in slice order; ``facts`` identify
+    nobody."""
+
+    members: tuple[int, ...]
+    facts: dict[str, Any]
+
+
+def is_archive(source: bytes | Path) -> bool:
+    return ml.images.is_archive(_head(source))
+
+
+def unpack(source: bytes | Path) -> Iterator[tuple[str, bytes]]:
+    """Names and contents of the files of an archive that may be images, one at a time; `BadImage`."""
+    with _refusing():
+        for member in ml.images.unpack(source, limits()):
+            yield member.name, member.data
+
+
+def read_series(files: Sequence[bytes | Path]) -> Iterator[Series]:
+    """The series that the files form; `BadImage` with its ``member`` for the first that cannot be read.
+
+    Pictures are decoded one at a time and forgotten; only the slices of DICOM series are in memory together.
+    """
+    kinds = [ml.images.sniff(_head(source)) for source in files]
+    slices = [index for index, kind in enumerate(kinds) if kind == "dicom"]
+    alone = [[index] for index, kind in enumerate(kinds) if kind != "dicom"]
+    for indices in [*alone, slices] if slices else alone:
+        yield from _series_of(files, indices)
+
+
+def _series_of(files: Sequence[bytes | Path], indices: Sequence[int]) -> Iterator[Series]:
+    try:
+        found = ml.images.read_series([files[index] for index in indices], limits())
+    except ImageError as error:
+        member = indices[error.member or 0]
+        raise BadImage(error.code, translated(error.code, error.detail), member=member) from error
+    for series in found:
+        facts = series.image.facts.as_dict() | {"frames": len(series.image.slices)}
+        if series.description:
+            facts["description"] = series.description
+        yield Series(tuple(indices[member] for member in series.members), facts)
+
+
+def _head(source: bytes | Path) -> bytes:
+    if isinstance(source, bytes):
+        return source[: ml.images.HEAD]
+    with source.open("rb") as handle:
+        return handle.read(ml.images.HEAD)
+
+
+def _one_series(files: Sequence[Path]) -> ml.images.Image:
+    with _refusing():
+        [series] = ml.images.read_series(files, limits())
+    return series.image
+
+
+@dataclass(frozen=True)
+class Volume:
+    """The slices of a scan as grey values from 0 to ``LEVELS``, half the size of what was decoded."""
+
+    slices: tuple[NDArray[np.int16], ...]
+    facts: ml.images.Facts
+
+    @property
+    def nbytes(self) -> int:
+        return sum(pixels.nbytes for pixels in self.slices)
+
+    def slice(self, index: int) -> ml.images.Pixels:
+        """Grey values (height, width) in [0, 1]; the last slice for an ``index`` beyond it."""
+        return self.slices[min(index, len(self.slices) - 1)].astype(np.float32) / LEVELS
+
+
+def read_volume(files: Sequence[Path]) -> Volume:
+    """The files of one scan, decoded; `BadImage` where they are none."""
+    image = _one_series(files)
+    slices = tuple(np.rint(np.nan_to_num(pixels) * LEVELS).astype(np.int16) for pixels in image.slices)
+    return Volume(slices, image.facts)
+
+
+def picture(volume: Volume, *, index: int = 0, max_side: int | None = None) -> bytes:
     """One slice as a grey 8-bit PNG for a browser, free of metadata."""
-    slices = read_image(source).slices
-    return ml.images.to_png(slices[min(index, len(slices) - 1)], max_side)
+    return ml.images.to_png(volume.slice(index), max_side)
+
+
+Masks = Mapping[int, ml.findings.Mask]
+
+
+def masks(stored: bytes) -> Masks:
+    """The masks (height, width) of an analysis by slice, from what `analyse` gave to be stored."""
+    return ml.findings.decode(stored)
+
+
+def overlay(volume: Volume, outlines: Masks, *, index: int, opacity: float, outline: bool) -> bytes:
+    """One slice as a colour PNG with its mask laid over it, filled or as an ``outline``."""
+    pixels = volume.slice(index)
+    return ml.findings.overlay_png(
+        pixels, _mask_of(outlines, index, pixels.shape), opacity=opacity, outline=outline
+    )
+
+
+def mask_picture(volume: Volume, outlines: Masks, *, index: int) -> bytes:
+    """The mask of one slice as a PNG of the slice's size: opaque colour in the mask, clear elsewhere."""
+    mask = _mask_of(outlines, index, volume.slice(index).shape)
+    pixels = np.zeros((*mask.shape, 4), np.uint8)
+    pixels[mask] = (*ml.findings.COLOUR, 255)
+    buffer = io.BytesIO()
+    PIL.Image.fromarray(pixels).save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+def _mask_of(outlines: Masks, index: int, shape: tuple[int, ...]) -> ml.findings.Mask:
+    return outlines.get(index, np.zeros(shape, np.bool_))
+
+
+def nifti(volume: Volume) -> bytes:
+    """The scan as a gzipped NIfTI-1 volume, grey values from 0 to ``LEVELS``.
+
+    Its place in space is approximate: spacing and orientation are the file's where it tells them,
+    otherwise 1 mm and a radiological axial view, and the origin is the first pixel's. Good for
+    looking, not for registering.
+    """
+    return _nifti(volume.slices, volume.facts)
+
+
+def mask_nifti(volume: Volume, outlines: Masks) -> bytes:
+    """The masks as a gzipped NIfTI-1 volume in the same space, 1 where there is one."""
+    slices = [
+        _mask_of(outlines, index, pixels.shape).astype(np.uint8) for index, pixels in enumerate(volume.slices)
+    ]
+    return _nifti(slices, volume.facts)
+
+
+def _nifti(slices: Sequence[NDArray[Any]], facts: ml.images.Facts) -> bytes:
+    from nibabel.nifti1 import Nifti1Image  # only who asks for a volume pays for it
+
+    height, width = (max(pixels.shape[axis] for pixels in slices) for axis in (0, 1))
+    data = np.zeros((width, height, len(slices)), slices[0].dtype)
+    for index, pixels in enumerate(slices):
+        data[: pixels.shape[1], : pixels.shape[0], index] = pixels.T
+    image = Nifti1Image(data, _affine(facts))
+    image.header.set_xyzt_units("mm")
+    return gzip.compress(image.to_bytes(), compresslevel=1, mtime=0)
+
+
+def _affine(facts: ml.images.Facts) -> NDArray[np.float64]:
+    """From (column, row, slice) to millimetres: right, anterior, superior."""
+    left, top = facts.orientation or ("R", "A")
+    row_spacing, column_spacing = facts.spacing_mm or (1.0, 1.0)
+    along_row, down = -np.array(TOWARDS[left]), -np.array(TOWARDS[top])
+    affine = np.eye(4)
+    affine[:3, 0] = along_row * column_spacing
+    affine[:3, 1] = down * row_spacing
+    affine[:3, 2] = np.cross(along_row, down) * (facts.slice_spacing_mm or 1.0)
+    return affine
 
 
 def verify_bundle(directory: Path) -> BundleFacts:
@@ -83,20 +271,23 @@ def load(*, version: str, sha256: str) -> float | None:
     """Have this bundle loaded, verified and warmed up in this process.
 
     Seconds taken, or None where it was loaded already. `UserFacingError` where it is not the one
-    that was registered or gives wrong answers; then the predictor from before stays.
+    that was registered or gives wrong answers.
     """
-    before, started = _predictor, time.perf_counter()
-    if _predictor_of(version, sha256) is before:
-        return None
-    return time.perf_counter() - started
+    started = time.perf_counter()
+    loaded_before = (version, sha256) in _predictors
+    _predictor_of(version, sha256)
+    return None if loaded_before else time.perf_counter() - started
 
 
 def _predictor_of(version: str, sha256: str) -> Predictor:
-    global _predictor  # noqa: PLW0603 - one model in memory per process is the design
+    """Of more than ``AT_HAND`` models the one that has not been used for longest goes."""
     with _loading:
-        if _predictor is None or (_predictor.version, _predictor.sha256) != (version, sha256):
-            _predictor = _load(version, sha256)
-        return _predictor
+        if (version, sha256) not in _predictors:
+            if len(_predictors) == AT_HAND:
+                _predictors.popitem(last=False)
+            _predictors[version, sha256] = _load(version, sha256)
+        _predictors.move_to_end((version, sha256))
+        return _predictors[version, sha256]
 
 
 def _load(version: str, sha256: str) -> Predictor:
@@ -112,13 +303,26 @@ def _load(version: str, sha256: str) -> Predictor:
     return predictor
 
 
-def analyse(images: Sequence[bytes], *, version: str, sha256: str) -> dict[str, Any]:
-    """Classify one scan's files as one series; the result of `ml.predictor.Prediction.as_dict`."""
+def analyse(
+    files: Sequence[Path],
+    *,
+    version: str,
+    sha256: str,
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, Any]:
+    """Classify one scan's files as one series.
+
+    `ml.predictor.Prediction.as_dict`, with the stored form of its masks in ``masks`` (empty without any)
+    and the slices that have one in its finding. ``progress`` hears of slices done and of all slices.
+    """
     predictor = _predictor_of(version, sha256)
     started = time.perf_counter()
-    decoded = [read_image(data) for data in images]
+    image = _one_series(files)
     decode_ms = (time.perf_counter() - started) * 1000
-    slices = tuple(pixels for image in decoded for pixels in image.slices)
-    prediction = predictor.predict(ml.images.Image(slices=slices, facts=decoded[0].facts)).as_dict()
-    prediction["timings"]["decode"] = decode_ms
-    return prediction
+    prediction = predictor.predict(image, progress)
+    answer = prediction.as_dict()
+    answer["timings"]["decode"] = decode_ms
+    answer["masks"] = ml.findings.encode(prediction.masks) if prediction.masks else b""
+    if answer["finding"]:
+        answer["finding"]["slices"] = sorted(prediction.masks)
+    return answer

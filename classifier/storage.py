@@ -4,9 +4,13 @@ import secrets
 from typing import Any, NoReturn
 
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 from django.conf import settings
 from django.core.files.storage import FileSystemStorage
 from storages.backends.s3 import S3Storage
+
+ERRORS = (OSError, BotoCoreError, ClientError)
+"""What a storage that is away, full or broken raises."""
 
 
 def new_name() -> str:

@@ -4,6 +4,7 @@ Read in Gunicorn's parent, so a refused setting stops it here, before any child 
 """
 
 import gc
+import resource
 import sys
 from typing import Any
 
@@ -13,6 +14,11 @@ try:
     from mri_portal import settings
 except ImproperlyConfigured as error:
     sys.exit(f"The portal does not start: {error}")
+
+# An upload of a series has a spooled file open for each of its slices.
+_, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+wanted = 65_536 if most == resource.RLIM_INFINITY else min(65_536, most)
+resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 bind = f"[{settings.HOST}]:{settings.PORT}" if ":" in settings.HOST else f"{settings.HOST}:{settings.PORT}"
 worker_class = "gthread"

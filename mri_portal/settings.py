@@ -87,6 +87,7 @@ MIDDLEWARE = [
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "classifier.pages.middleware.PreferencesMiddleware",
     # Before the CSRF check, which reads the body: nobody sends files without having signed in.
     "classifier.pages.middleware.BoundedBodyMiddleware",
     "classifier.pages.middleware.SignInMiddleware",
@@ -258,8 +259,10 @@ if STORAGE == "s3":
         },
     }
 MAX_UPLOAD_BYTES = env.integer("PORTAL_MAX_UPLOAD_MB", 64, minimum=1, maximum=4096) * 2**20
-MAX_UPLOAD_FILES = env.integer("PORTAL_MAX_UPLOAD_FILES", 50, minimum=1, maximum=5000)
+MAX_UPLOAD_TOTAL_BYTES = env.integer("PORTAL_MAX_UPLOAD_TOTAL_MB", 2048, minimum=1, maximum=65536) * 2**20
+MAX_UPLOAD_FILES = env.integer("PORTAL_MAX_UPLOAD_FILES", 1000, minimum=1, maximum=5000)
 MAX_IMAGE_PIXELS = env.integer("PORTAL_MAX_IMAGE_MEGAPIXELS", 64, minimum=1, maximum=1000) * 1_000_000
+PICTURE_CACHE_BYTES = env.integer("PORTAL_PICTURE_CACHE_MB", 256, minimum=1, maximum=65536) * 2**20
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 2**20
 DATA_UPLOAD_MAX_NUMBER_FILES = MAX_UPLOAD_FILES
 FILE_UPLOAD_HANDLERS = [
@@ -268,6 +271,7 @@ FILE_UPLOAD_HANDLERS = [
     "django.core.files.uploadhandler.TemporaryFileUploadHandler",
 ]
 FILE_UPLOAD_MAX_MEMORY_SIZE = 4 * 2**20
+FILE_UPLOAD_TEMP_DIR = DATA_DIR / "spool"  # a disk: /tmp is often memory, and an upload may be large
 FILE_UPLOAD_PERMISSIONS = 0o600
 FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
 

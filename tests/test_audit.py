@@ -224,7 +224,7 @@ ACTS = [
         newest(Scan),
     ),
     Act(Action.SCAN_VIEWED, "page", "alice", page("scan", a_scan), a_scan),
-    Act(Action.IMAGE_VIEWED, "page", "alice", page("picture", a_scan, 0), a_file),
+    Act(Action.IMAGE_VIEWED, "page", "alice", page("picture", a_scan, 0), a_scan),
     Act(Action.FILE_DOWNLOADED, "page", "alice", page("file", a_scan, 0), a_file),
     Act(
         Action.ANALYSIS_REQUESTED,

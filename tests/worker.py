@@ -22,6 +22,8 @@ def prediction(outcome: str = "glioma", **changes: Any) -> dict[str, Any]:
         "reason_text": None,
         "slice_index": 0,
         "slices": [],
+        "finding": None,
+        "masks": b"",
         "timings": {"decode": 1.0},
         **changes,
     }

@@ -45,7 +45,7 @@ class UploadParser(BaseParser):
     def parse(
         self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> DataAndFiles[Any, Any]:
-        most = settings.MAX_UPLOAD_FILES * settings.MAX_UPLOAD_BYTES + FORM_OVERHEAD_BYTES
+        most = settings.MAX_UPLOAD_TOTAL_BYTES + FORM_OVERHEAD_BYTES
         request = _check_length(parser_context, most)
         meta = {**request.META, "CONTENT_TYPE": media_type}
         try:

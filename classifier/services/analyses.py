@@ -7,18 +7,23 @@ message delivered twice, two sweepers or a worker that returns from the dead cha
 import logging
 import time
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.db import DataError, IntegrityError, InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
-from classifier import inference
+from classifier import inference, storage
 from classifier.audit import Action, Actor, record
 from classifier.errors import Conflict, NotAllowed, NotFound, UserFacingError
-from classifier.models import Analysis, Scan
+from classifier.models import Analysis, ModelVersion, Scan
 from classifier.services import ringing
+from classifier.services.masks import stored_masks
+from classifier.services.model_versions import find_version
+from classifier.services.originals import originals
 from classifier.services.triage import refresh_triage
 from classifier.services.workers import prepare_model
 
@@ -27,29 +32,46 @@ Status = Analysis.Status
 SWEEP_AT_MOST = 2000
 DATABASE_AWAY = (OperationalError, InterfaceError)
 WRITE_AGAIN_AFTER_S = 0.5
+TELL_AFTER_S = 1.0
+CLAIMED = (
+    "status",
+    "attempts",
+    "scan__case_id",
+    "requested_version__version",
+    "requested_version__sha256",
+)
 
 
-def queue_analysis(*, actor: Actor, scan: Scan) -> Analysis:
+def queue_analysis(*, actor: Actor, scan: Scan, chosen: ModelVersion | None = None) -> Analysis:
     """Create the row inside the caller's transaction; the worker is told once it is committed."""
-    analysis = Analysis.objects.create(scan=scan, requested_by=actor.require_user())
-    record(Action.ANALYSIS_REQUESTED, actor=actor, about=analysis)
+    analysis = Analysis.objects.create(scan=scan, requested_by=actor.require_user(), requested_version=chosen)
+    record(
+        Action.ANALYSIS_REQUESTED,
+        actor=actor,
+        about=analysis,
+        **({"version": chosen.version} if chosen else {}),
+    )
     transaction.on_commit(lambda: ringing.ring(analysis.pk))
     return analysis
 
 
-def request_analysis(*, actor: Actor, scan: Scan) -> Analysis:
-    """Analyse ``scan`` anew with the active model; the earlier result stays."""
+def request_analysis(*, actor: Actor, scan: Scan, version: str = "") -> Analysis:
+    """Analyse ``scan`` anew; the earlier result stays.
+
+    ``version`` names a registered model; empty for the one that is active when a worker starts.
+    """
     user = actor.require_user()
     if not Scan.objects.visible_to(user).filter(pk=scan.pk).exists():
         raise NotFound("scan")
     if not user.may_upload:
-        raise NotAllowed("Only clinicians request analyses.")
+        raise NotAllowed(_("Only clinicians request analyses."))
+    chosen = find_version(version) if version else None
     try:
         with transaction.atomic():
-            analysis = queue_analysis(actor=actor, scan=scan)
+            analysis = queue_analysis(actor=actor, scan=scan, chosen=chosen)
             refresh_triage(case_id=scan.case_id)
     except IntegrityError as error:
-        raise Conflict("analysis_under_way", "An analysis of this scan is already under way.") from error
+        raise Conflict("analysis_under_way", _("An analysis of this scan is already under way.")) from error
     return analysis
 
 
@@ -59,7 +81,7 @@ def run_analysis(*, analysis_id: uuid.UUID) -> None:
     if analysis is None:
         return
     try:
-        result = _result(_work(analysis))
+        prediction = _work(analysis)
     except SoftTimeLimitExceeded:
         _fail(analysis, "time_limit", "The analysis took too long and was stopped.")
     except UserFacingError as error:
@@ -70,7 +92,7 @@ def run_analysis(*, analysis_id: uuid.UUID) -> None:
         logger.exception("Analysis %s, attempt %d, broke", analysis.pk, analysis.attempts)
         _give_back(analysis)
     else:
-        _succeed(analysis, result)
+        _succeed(analysis, prediction)
 
 
 def recover_analyses() -> int:
@@ -79,11 +101,14 @@ def recover_analyses() -> int:
 
 
 def _claim(analysis_id: uuid.UUID) -> Analysis | None:
-    """The analysis, if it waits, this worker holds the active model and no other one was faster."""
+    """The analysis, if it waits, its model is known and no other worker was faster."""
     waiting = Analysis.objects.filter(pk=analysis_id, status=Status.QUEUED)
-    analysis = waiting.select_related("scan").only("status", "attempts", "scan__case_id").first()
-    model_version = prepare_model() if analysis else None
-    if analysis is None or model_version is None:
+    analysis = waiting.select_related("scan", "requested_version").only(*CLAIMED).first()
+    if analysis is None:
+        return None
+    # A chosen version that cannot be loaded fails its analysis; without the active one a worker is not ready.
+    model_version = analysis.requested_version or prepare_model()
+    if model_version is None:
         return None
     now = timezone.now()
     claimed = {
@@ -92,6 +117,8 @@ def _claim(analysis_id: uuid.UUID) -> Analysis | None:
         "model_version": model_version,
         "started_at": now,
         "lease_until": now + settings.LEASE,
+        "slices_done": 0,
+        "slices_total": 0,
     }
     if not waiting.filter(attempts=analysis.attempts).update(**claimed):
         return None
@@ -101,18 +128,35 @@ def _claim(analysis_id: uuid.UUID) -> Analysis | None:
 
 
 def _work(analysis: Analysis) -> dict[str, Any]:
-    from classifier.services.scans import scan_bytes
-
     assert analysis.model_version is not None  # noqa: S101 - set by the claim
-    return inference.analyse(
-        scan_bytes(analysis.scan),
-        version=analysis.model_version.version,
-        sha256=analysis.model_version.sha256,
-    )
+    with originals(analysis.scan) as files:
+        return inference.analyse(
+            files,
+            version=analysis.model_version.version,
+            sha256=analysis.model_version.sha256,
+            progress=_teller(analysis),
+        )
 
 
-def _result(prediction: dict[str, Any]) -> dict[str, Any]:
-    """The columns of a prediction."""
+def _teller(analysis: Analysis) -> Callable[[int, int], None]:
+    """Writes down how many slices are done, now and then; that it cannot is no reason to stop."""
+    told_at = time.monotonic()
+
+    def tell(done: int, total: int) -> None:
+        nonlocal told_at
+        if time.monotonic() - told_at < TELL_AFTER_S:
+            return
+        told_at = time.monotonic()
+        try:
+            _own(analysis).update(slices_done=done, slices_total=total)
+        except DATABASE_AWAY:
+            logger.warning("The database does not answer; the progress of analysis %s is missed", analysis.pk)
+            connection.close()
+
+    return tell
+
+
+def _columns(prediction: dict[str, Any]) -> dict[str, Any]:
     return {
         "outcome": prediction["outcome"],
         "label": prediction["label"] or "",
@@ -122,14 +166,17 @@ def _result(prediction: dict[str, Any]) -> dict[str, Any]:
         "reason_text": prediction["reason_text"] or "",
         "slice_index": prediction["slice_index"],
         "slices": prediction["slices"],
+        "finding": prediction["finding"],
         "timings": prediction["timings"],
     }
 
 
-def _succeed(analysis: Analysis, result: dict[str, Any]) -> None:
+def _succeed(analysis: Analysis, prediction: dict[str, Any]) -> None:
     try:
-        written = _finish(analysis, Action.ANALYSIS_FINISHED, status=Status.SUCCEEDED, **result)
-    except (DataError, IntegrityError):
+        with stored_masks(analysis, prediction["masks"]) as masks:
+            result = _columns(prediction) | masks
+            written = _finish(analysis, Action.ANALYSIS_FINISHED, status=Status.SUCCEEDED, **result)
+    except (DataError, IntegrityError, *storage.ERRORS):
         logger.exception("Analysis %s, attempt %d, cannot be stored", analysis.pk, analysis.attempts)
         _give_back(analysis)
         return

@@ -1,18 +1,18 @@
-"""Files on their way in: checked by their content, then stored before any row names them."""
+"""Files on their way in: unpacked, read by their content, then stored before any row names them."""
 
 import hashlib
 import logging
+import tempfile
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import PurePosixPath, PureWindowsPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
 from django.conf import settings
-from django.core.files.base import File
+from django.core.files.base import ContentFile, File
 from django.core.files.storage import default_storage
 from django.utils.translation import gettext as _
 
@@ -20,23 +20,49 @@ from classifier import inference, storage
 from classifier.errors import UserFacingError
 
 logger = logging.getLogger(__name__)
-STORAGE_ERRORS = (OSError, BotoCoreError, ClientError)
+Sent = File  # type: ignore[type-arg]
 
 
 @dataclass(frozen=True)
-class CheckedFile:
-    """A file that holds an image; ``sha256`` is of its bytes, ``facts`` identify nobody."""
+class Incoming:
+    """A file as it was sent, or as it lay in an archive that was sent as file number ``sent``."""
 
-    file: File  # type: ignore[type-arg]
-    original_name: str
-    size: int
-    sha256: str
+    content: bytes | Path
+    name: str
+    sent: int
+    packed: bool = False
+
+    @cached_property
+    def sha256(self) -> str:
+        if isinstance(self.content, bytes):
+            return hashlib.sha256(self.content).hexdigest()
+        with self.content.open("rb") as handle:
+            return hashlib.file_digest(handle, "sha256").hexdigest()
+
+    @property
+    def size(self) -> int:
+        return len(self.content) if isinstance(self.content, bytes) else self.content.stat().st_size
+
+    @contextmanager
+    def opened(self) -> Iterator[Sent]:
+        if isinstance(self.content, bytes):
+            yield ContentFile(self.content)
+            return
+        with self.content.open("rb") as handle:
+            yield File(handle)
+
+
+@dataclass(frozen=True)
+class CheckedScan:
+    """Files in slice order that hold one series; ``facts`` identify nobody."""
+
+    files: tuple[Incoming, ...]
     facts: dict[str, Any]
 
     @cached_property
-    def scan_digest(self) -> str:
-        """The digest of the scan that consists of this file alone."""
-        return hashlib.sha256(self.sha256.encode()).hexdigest()
+    def digest(self) -> str:
+        """Over the files' digests in order: the same bytes are the same scan."""
+        return hashlib.sha256("".join(file.sha256 for file in self.files).encode()).hexdigest()
 
 
 class Shelf:
@@ -46,21 +72,21 @@ class Shelf:
         self._names: dict[str, str] = {}
         self._taken: set[str] = set()
 
-    def put(self, item: CheckedFile) -> None:
+    def put(self, item: Incoming) -> None:
         if item.sha256 in self._names:
             return
-        item.file.seek(0)
         # Noted first: a disk that fills up leaves half a file.
         self._names[item.sha256] = storage.new_name()
         try:
-            self._names[item.sha256] = default_storage.save(self._names[item.sha256], item.file)
-        except STORAGE_ERRORS as error:
+            with item.opened() as file:
+                self._names[item.sha256] = default_storage.save(self._names[item.sha256], file)
+        except storage.ERRORS as error:
             logger.exception("A file could not be stored")
             raise UserFacingError(
                 "storage_unavailable", _("The image could not be stored; try again later."), status=503
             ) from error
 
-    def take(self, item: CheckedFile) -> str:
+    def take(self, item: Incoming) -> str:
         """The storage name for a row."""
         self._taken.add(item.sha256)
         return self._names[item.sha256]
@@ -78,36 +104,61 @@ class Shelf:
         for name in self._names.values():
             try:
                 default_storage.delete(name)
-            except STORAGE_ERRORS:
+            except storage.ERRORS:
                 logger.exception("A file of a failed upload could not be deleted")
 
 
 @contextmanager
-def stored(files: Iterable[CheckedFile]) -> Iterator[Shelf]:
+def stored(scans: Iterable[CheckedScan]) -> Iterator[Shelf]:
     """The files on a shelf; those that no sealed row has taken go again at the end.
 
     Opened outside the transaction, so that a slow disk or bucket never holds a lock.
     """
     shelf = Shelf()
     try:
-        for item in files:
-            shelf.put(item)
+        for scan in scans:
+            for item in scan.files:
+                shelf.put(item)
         yield shelf
     finally:
         shelf.clear()
 
 
-def check_files(files: Sequence[File]) -> list[CheckedFile]:  # type: ignore[type-arg]
-    """Decode every file; nothing is kept unless all of them are images."""
-    if not files:
+@contextmanager
+def unpacked(sent: Sequence[Sent]) -> Iterator[list[Incoming]]:
+    """The files that were sent, those of archives in the archives' places, as long as the context lasts."""
+    if not sent:
         raise UserFacingError("file_missing", _("Send at least one image in the field “file”."))
-    if len(files) > settings.MAX_UPLOAD_FILES:
-        raise UserFacingError(
-            "too_many_files",
-            _("At most %(count)d files are taken at once.") % {"count": settings.MAX_UPLOAD_FILES},
-            status=413,
+    check_count(len(sent))
+    with tempfile.TemporaryDirectory(dir=_spool()) as folder:
+        yield _within_limits(
+            item for index in range(len(sent)) for item in _unpack(sent, index, Path(folder))
         )
-    return [_check_one_of(files, index) for index in range(len(files))]
+
+
+def read_scans(files: Sequence[Incoming], *, sent: int) -> list[CheckedScan]:
+    """The scans in the files of an upload of ``sent`` files, in the order of their first files.
+
+    Every file must be an image. The same file twice counts once; its scan is named twice all the same
+    where it has no other file.
+    """
+    first = {item.sha256: index for index, item in reversed(list(enumerate(files)))}
+    once = [files[index] for index in sorted(first.values())]
+    scan_of = {item.sha256: scan for scan in _read(once, sent) for item in scan.files}
+    scans: list[CheckedScan] = []
+    named: set[str] = set()
+    for item in files:
+        scan = scan_of[item.sha256]
+        if len(scan.files) == 1 or scan.digest not in named:
+            scans.append(scan)
+        named.add(scan.digest)
+    return scans
+
+
+def check_count(files: int) -> None:
+    if files > settings.MAX_UPLOAD_FILES:
+        detail = _("At most %(count)d files are taken at once.") % {"count": settings.MAX_UPLOAD_FILES}
+        raise UserFacingError("too_many_files", detail, status=413)
 
 
 def safe_name(name: str) -> str:
@@ -119,34 +170,75 @@ def safe_name(name: str) -> str:
 
 def too_many_bytes() -> UserFacingError:
     megabytes = settings.MAX_UPLOAD_BYTES // 2**20
-    return UserFacingError(
-        "image_too_many_bytes",
-        _("A file may have at most %(megabytes)d MB.") % {"megabytes": megabytes},
-        status=413,
-    )
+    detail = _("A file may have at most %(megabytes)d MB.") % {"megabytes": megabytes}
+    return UserFacingError("image_too_many_bytes", detail, status=413)
 
 
-def _check_one_of(files: Sequence[File], index: int) -> CheckedFile:  # type: ignore[type-arg]
-    try:
-        return _check(files[index])
-    except UserFacingError as error:
-        if len(files) == 1:
-            raise
-        place = {"number": index + 1, "count": len(files), "what": error.detail}
-        detail = _("File %(number)d of %(count)d: %(what)s") % place
-        raise UserFacingError(error.code, detail, status=error.status) from error
+def _within_limits(items: Iterable[Incoming]) -> list[Incoming]:
+    kept, total = [], 0
+    for item in items:
+        kept.append(item)
+        total += item.size
+        check_count(len(kept))
+        if total > settings.MAX_UPLOAD_TOTAL_BYTES:
+            megabytes = settings.MAX_UPLOAD_TOTAL_BYTES // 2**20
+            detail = _("An upload may have at most %(megabytes)d MB.") % {"megabytes": megabytes}
+            raise UserFacingError("upload_too_large", detail, status=413)
+    return kept
 
 
-def _check(file: File) -> CheckedFile:  # type: ignore[type-arg]
-    if (file.size or 0) > settings.MAX_UPLOAD_BYTES:
-        raise too_many_bytes()
+def _unpack(sent: Sequence[Sent], index: int, folder: Path) -> Iterator[Incoming]:
+    content, name = _content(sent[index]), safe_name(sent[index].name or "")
+    if not inference.is_archive(content):
+        if (sent[index].size or 0) > settings.MAX_UPLOAD_BYTES:
+            raise too_many_bytes()
+        yield Incoming(content, name, index)
+        return
+    with _telling_where(Incoming(content, name, index), len(sent)):
+        for number, (member, data) in enumerate(inference.unpack(content)):
+            path = folder / f"{index}-{number}"
+            path.write_bytes(data)
+            yield Incoming(path, safe_name(member), index, packed=True)
+
+
+def _content(file: Sent) -> bytes | Path:
+    """Where Django has spooled the file; its bytes where it has kept them."""
+    if hasattr(file, "temporary_file_path"):
+        return Path(file.temporary_file_path())
     file.seek(0)
-    data = file.read()
-    image = inference.read_image(data)
-    return CheckedFile(
-        file=file,
-        original_name=safe_name(file.name or ""),
-        size=len(data),
-        sha256=hashlib.sha256(data).hexdigest(),
-        facts=image.facts.as_dict(),
-    )
+    return bytes(file.read())
+
+
+def _spool() -> Path:
+    folder = Path(settings.FILE_UPLOAD_TEMP_DIR)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+def _read(files: Sequence[Incoming], sent: int) -> Iterator[CheckedScan]:
+    try:
+        for series in inference.read_series([item.content for item in files]):
+            yield CheckedScan(tuple(files[member] for member in series.members), series.facts)
+    except inference.BadImage as error:
+        if error.member is None:
+            raise
+        raise _placed(error, files[error.member], sent) from error
+
+
+@contextmanager
+def _telling_where(item: Incoming, sent: int) -> Iterator[None]:
+    try:
+        yield
+    except inference.BadImage as error:
+        raise _placed(error, item, sent) from error
+
+
+def _placed(error: inference.BadImage, item: Incoming, sent: int) -> inference.BadImage:
+    """The same refusal, which tells of which file it is where there are several."""
+    detail = error.detail
+    if item.packed:
+        detail = _("“%(name)s”: %(what)s") % {"name": item.name, "what": detail}
+    if sent > 1:
+        place = {"number": item.sent + 1, "count": sent, "what": detail}
+        detail = _("File %(number)d of %(count)d: %(what)s") % place
+    return inference.BadImage(error.code, detail)

@@ -16,7 +16,7 @@ from classifier.audit import Actor
 from classifier.errors import Conflict, NotFound, UserFacingError
 from classifier.models import Case, IdempotencyKey, Scan, User
 from classifier.services.cases import clean_reference, find_case, open_case
-from classifier.services.files import CheckedFile, check_files, stored
+from classifier.services.files import CheckedScan, read_scans, stored, unpacked
 from classifier.services.scans import Upload, check_may_upload, new_to, take_in
 
 KEY_PATTERN = re.compile(r"[\x21-\x7e]{1,255}")
@@ -52,14 +52,15 @@ def receive_scans(
     A ``key`` makes a retry return what the first attempt made; an attempt that failed leaves it free.
     """
     case = _named_case(actor, destination)
-    checked = check_files(files)
-    digest = _digest(destination, checked)
-    if key and (row := _used(actor, _clean_key(key))):
-        return _replay(actor, row, digest, checked)
-    try:
-        return _take_in(actor, case, destination, checked, key, digest)
-    except _KeyTaken:
-        return _replay(actor, IdempotencyKey.objects.get(user=actor.user, key=key), digest, checked)
+    with unpacked(files) as incoming:
+        scans = read_scans(incoming, sent=len(files))
+        digest = _digest(destination, scans)
+        if key and (row := _used(actor, _clean_key(key))):
+            return _replay(actor, row, digest, scans)
+        try:
+            return _take_in(actor, case, destination, scans, key, digest)
+        except _KeyTaken:
+            return _replay(actor, IdempotencyKey.objects.get(user=actor.user, key=key), digest, scans)
 
 
 def _named_case(actor: Actor, destination: Destination) -> Case | None:
@@ -80,16 +81,16 @@ def _take_in(
     actor: Actor,
     case: Case | None,
     destination: Destination,
-    files: Sequence[CheckedFile],
+    scans: Sequence[CheckedScan],
     key: str,
     digest: str,
 ) -> list[Upload]:
-    with stored(new_to(case, files) if case else files) as shelf, transaction.atomic():
+    with stored(new_to(case, scans) if case else scans) as shelf, transaction.atomic():
         row = _claim(actor.require_user(), key, digest) if key else None
         uploads = take_in(
             actor=actor,
             case=case or _open(actor, destination),
-            files=files,
+            scans=scans,
             shelf=shelf,
             just_opened=case is None,
         )
@@ -122,16 +123,16 @@ def _used(actor: Actor, key: str) -> IdempotencyKey | None:
     return IdempotencyKey.objects.filter(user=actor.require_user(), key=key).first()
 
 
-def _replay(actor: Actor, row: IdempotencyKey, digest: str, files: Sequence[CheckedFile]) -> list[Upload]:
+def _replay(actor: Actor, row: IdempotencyKey, digest: str, scans: Sequence[CheckedScan]) -> list[Upload]:
     if row.request_digest != digest:
         raise UserFacingError(
             "idempotency_key_reused", _("This Idempotency-Key came with another upload before."), status=422
         )
     visible = Scan.objects.visible_to(actor.require_user()).filter(pk__in=row.scans.values("pk"))
-    scans = {scan.digest: scan for scan in visible.select_related("case__patient", "case__department")}
-    if not scans:
+    kept = {scan.digest: scan for scan in visible.select_related("case__patient", "case__department")}
+    if not kept:
         raise NotFound("scan")
-    return [Upload(scans[item.scan_digest], created=False) for item in files]
+    return [Upload(kept[scan.digest], created=False) for scan in scans]
 
 
 def _clean_key(key: str) -> str:
@@ -143,6 +144,6 @@ def _clean_key(key: str) -> str:
     return key
 
 
-def _digest(destination: Destination, files: Sequence[CheckedFile]) -> str:
-    described = asdict(destination) | {"files": [item.sha256 for item in files]}
+def _digest(destination: Destination, scans: Sequence[CheckedScan]) -> str:
+    described = asdict(destination) | {"files": [item.sha256 for scan in scans for item in scan.files]}
     return hashlib.sha256(json.dumps(described, default=str, sort_keys=True).encode()).hexdigest()

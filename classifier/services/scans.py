@@ -1,26 +1,20 @@
 """Scans: taking them in, and the one way to their bytes."""
 
-import hashlib
-import logging
 import uuid
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.core.files.base import File
-from django.core.files.storage import default_storage
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from classifier import inference
 from classifier.audit import Action, Actor, record
-from classifier.errors import NotAllowed, NotFound, UserFacingError
+from classifier.errors import NotAllowed, NotFound
 from classifier.models import Case, Scan, ScanFile
 from classifier.services.analyses import queue_analysis
-from classifier.services.files import STORAGE_ERRORS, CheckedFile, Shelf, check_files, stored
+from classifier.services.files import CheckedScan, Shelf, read_scans, stored, unpacked
+from classifier.services.originals import open_stored, storage_may_be_away
 from classifier.services.triage import raise_triage_to_waiting
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -32,14 +26,20 @@ class Upload:
 
 
 def upload_scans(*, actor: Actor, case: Case, files: Sequence[File]) -> list[Upload]:  # type: ignore[type-arg]
-    """Store each file as a scan of ``case`` and queue its analysis: all of them or none.
+    """Store the files as scans of ``case`` and queue their analyses: all of them or none.
 
-    Every file is decoded before anything is kept; bad input leaves no row and no file behind.
+    The DICOM files of a series are one scan, in slice order; every other file is one of its own, and an
+    archive is what it holds. Every file is decoded before anything is kept; bad input leaves no row and
+    no file behind.
     """
     check_may_upload(actor=actor, case=case)
-    checked = check_files(files)
-    with stored(new_to(case, checked)) as shelf, transaction.atomic():
-        uploads = take_in(actor=actor, case=case, files=checked, shelf=shelf)
+    with unpacked(files) as incoming:
+        return store_scans(actor=actor, case=case, scans=read_scans(incoming, sent=len(files)))
+
+
+def store_scans(*, actor: Actor, case: Case, scans: Sequence[CheckedScan]) -> list[Upload]:
+    with stored(new_to(case, scans)) as shelf, transaction.atomic():
+        uploads = take_in(actor=actor, case=case, scans=scans, shelf=shelf)
         shelf.seal()
     return uploads
 
@@ -52,23 +52,23 @@ def check_may_upload(*, actor: Actor, case: Case) -> None:
         raise NotAllowed(_("Only clinicians upload scans."))
 
 
-def new_to(case: Case, files: Sequence[CheckedFile]) -> list[CheckedFile]:
-    """The files that are not yet scans of ``case``."""
-    known = _known(case, files)
-    return [item for item in files if item.scan_digest not in known]
+def new_to(case: Case, scans: Sequence[CheckedScan]) -> list[CheckedScan]:
+    """Those that ``case`` does not hold yet."""
+    known = _known(case, scans)
+    return [scan for scan in scans if scan.digest not in known]
 
 
 def take_in(
-    *, actor: Actor, case: Case, files: Sequence[CheckedFile], shelf: Shelf, just_opened: bool = False
+    *, actor: Actor, case: Case, scans: Sequence[CheckedScan], shelf: Shelf, just_opened: bool = False
 ) -> list[Upload]:
-    """The rows of each file, inside the caller's transaction, which may have ``just_opened`` the case."""
-    known = {} if just_opened else _known_from_here_on(case, files)
+    """The rows of each scan, inside the caller's transaction, which may have ``just_opened`` the case."""
+    known = {} if just_opened else _known_from_here_on(case, scans)
     uploads = []
-    for item in files:
-        created = item.scan_digest not in known
+    for scan in scans:
+        created = scan.digest not in known
         if created:
-            known[item.scan_digest] = _create(actor, case, item, shelf.take(item))
-        uploads.append(Upload(known[item.scan_digest], created=created))
+            known[scan.digest] = _create(actor, case, scan, shelf)
+        uploads.append(Upload(known[scan.digest], created=created))
     if any(upload.created for upload in uploads):
         raise_triage_to_waiting(case_id=case.pk)
     return uploads
@@ -100,81 +100,48 @@ def record_scan_view(*, actor: Actor, scan: Scan) -> None:
 def download_file(*, actor: Actor, scan_id: uuid.UUID | str, position: int = 0) -> tuple[ScanFile, File]:  # type: ignore[type-arg]
     """The stored file as it was uploaded, with the look at it recorded."""
     file = _file(find_scan(actor=actor, scan_id=scan_id), position)
-    with _storage_may_be_away():
-        handle = _open(file)
+    with storage_may_be_away():
+        handle = open_stored(file)
     record(Action.FILE_DOWNLOADED, actor=actor, about=file)
     return file, handle
 
 
-def view_picture(
-    *, actor: Actor, scan_id: uuid.UUID | str, index: int = 0, max_side: int | None = None
-) -> bytes:
-    """A slice of the scan as PNG for a browser, with the look at it recorded."""
-    file = _file(find_scan(actor=actor, scan_id=scan_id), 0)
-    with _storage_may_be_away(), _open(file) as handle:
-        png = inference.picture(handle, index=index, max_side=max_side)
-    record(Action.IMAGE_VIEWED, actor=actor, about=file, index=index)
-    return png
-
-
-def scan_bytes(scan: Scan) -> list[bytes]:
-    """All files of a scan in order, each compared with the digest taken at upload."""
-    contents = []
-    for file in scan.files.all():
-        with _open(file) as handle:
-            data = handle.read()
-        if hashlib.sha256(data).hexdigest() != file.sha256:
-            raise UserFacingError("file_altered", _("A stored image differs from what was uploaded."))
-        contents.append(data)
-    return contents
-
-
-@contextmanager
-def _storage_may_be_away() -> Iterator[None]:
-    """For a person at a door, who can try again; a worker's attempts are counted instead."""
-    try:
-        yield
-    except STORAGE_ERRORS as error:
-        logger.exception("The storage does not answer")
-        raise UserFacingError(
-            "storage_unavailable", _("The image cannot be read for the moment; try again later."), status=503
-        ) from error
-
-
-def _open(file: ScanFile) -> File:  # type: ignore[type-arg]
-    try:
-        return default_storage.open(file.name)
-    except FileNotFoundError as error:
-        logger.error("A stored file of scan %s is missing", file.scan_id)
-        raise UserFacingError(
-            "file_lost", _("A stored image is missing; tell whoever runs the portal."), status=500
-        ) from error
-
-
-def _known(case: Case, files: Sequence[CheckedFile]) -> dict[str, Scan]:
-    digests = {item.scan_digest for item in files}
+def _known(case: Case, scans: Sequence[CheckedScan]) -> dict[str, Scan]:
+    digests = {scan.digest for scan in scans}
     return {scan.digest: scan for scan in Scan.objects.filter(case=case, digest__in=digests)}
 
 
-def _known_from_here_on(case: Case, files: Sequence[CheckedFile]) -> dict[str, Scan]:
+def _known_from_here_on(case: Case, scans: Sequence[CheckedScan]) -> dict[str, Scan]:
     """The lock lets one upload at a time into a case, so that the same bytes sent twice at once meet here."""
     Case.objects.select_for_update(no_key=True).values_list("pk").get(pk=case.pk)
-    return _known(case, files)
+    return _known(case, scans)
 
 
-def _create(actor: Actor, case: Case, item: CheckedFile, name: str) -> Scan:
+def _create(actor: Actor, case: Case, checked: CheckedScan, shelf: Shelf) -> Scan:
     scan = Scan.objects.create(
-        case=case, digest=item.scan_digest, facts=item.facts, uploaded_by=actor.require_user()
+        case=case, digest=checked.digest, facts=checked.facts, uploaded_by=actor.require_user()
     )
-    file = ScanFile.objects.create(
-        scan=scan,
-        name=name,
-        original_name=item.original_name,
-        kind=item.facts["kind"],
-        size=item.size,
-        sha256=item.sha256,
+    ScanFile.objects.bulk_create(
+        ScanFile(
+            scan=scan,
+            position=position,
+            name=shelf.take(item),
+            original_name=item.name,
+            kind=checked.facts["kind"],
+            size=item.size,
+            sha256=item.sha256,
+        )
+        for position, item in enumerate(checked.files)
     )
-    record(Action.SCAN_UPLOADED, actor=actor, about=scan, sha256=file.sha256, size=file.size, kind=file.kind)
+    record(
+        Action.SCAN_UPLOADED,
+        actor=actor,
+        about=scan,
+        sha256=scan.digest,
+        files=len(checked.files),
+        size=sum(item.size for item in checked.files),
+        kind=checked.facts["kind"],
+    )
     queue_analysis(actor=actor, scan=scan)
     return scan
 

@@ -183,7 +183,7 @@ def test_too_many_files_are_refused(api: APIClient, settings: Settings) -> None:
 
 
 def test_a_body_larger_than_all_files_together_is_refused_unread(api: APIClient, settings: Settings) -> None:
-    settings.MAX_UPLOAD_BYTES, settings.MAX_UPLOAD_FILES = 1000, 1
+    settings.MAX_UPLOAD_TOTAL_BYTES = 1000
     response = api.post(SCANS, {"file": upload(bytes(2 * 2**20)), "patient": "MRN-7"})
     assert_problem(response, 413, "request_too_large")
 

@@ -104,7 +104,7 @@ def test_a_file_over_the_limit_is_refused_with_the_limit(
 def test_a_body_over_every_limit_is_refused_before_it_is_read(
     browser: Client, case: Case, settings: Settings
 ) -> None:
-    settings.MAX_UPLOAD_BYTES, settings.MAX_UPLOAD_FILES = 2**20, 1
+    settings.MAX_UPLOAD_TOTAL_BYTES = 2**20
     response = browser.generic(
         "POST",
         reverse("upload", args=[case.pk]),

@@ -7,36 +7,42 @@ from django.db import OperationalError, transaction
 from classifier.audit import Actor
 from classifier.errors import UserFacingError
 from classifier.models import Case, Scan
-from classifier.services.files import CheckedFile, check_files, safe_name, stored
+from classifier.services.files import CheckedScan, read_scans, safe_name, stored, unpacked
 from classifier.services.scans import upload_scans
 from classifier.storage import LocalScanStorage
 from tests.conftest import upload
 from tests.ml.pictures import brain_png
 
 
+def read(*files: object) -> list[CheckedScan]:
+    """The contents stay in memory, so that they outlast the context."""
+    with unpacked(files) as incoming:  # type: ignore[arg-type]
+        return read_scans(incoming, sent=len(files))
+
+
 @pytest.fixture
-def two() -> list[CheckedFile]:
-    return check_files([upload(brain_png(seed)) for seed in range(2)])
+def two() -> list[CheckedScan]:
+    return read(*(upload(brain_png(seed)) for seed in range(2)))
 
 
-def test_files_of_rows_stay_and_the_others_go(two: list[CheckedFile]) -> None:
+def test_files_of_rows_stay_and_the_others_go(two: list[CheckedScan]) -> None:
     with stored(two) as shelf:
-        named, spare = shelf.take(two[0]), shelf._names[two[1].sha256]
+        named, spare = shelf.take(two[0].files[0]), shelf._names[two[1].files[0].sha256]
         shelf.seal()
     assert default_storage.exists(named)
     assert not default_storage.exists(spare)
 
 
-def test_all_files_go_when_the_rows_are_not_written(two: list[CheckedFile]) -> None:
+def test_all_files_go_when_the_rows_are_not_written(two: list[CheckedScan]) -> None:
     with pytest.raises(RuntimeError), stored(two) as shelf:
-        names = [shelf.take(item) for item in two]
+        names = [shelf.take(scan.files[0]) for scan in two]
         raise RuntimeError
     assert not any(default_storage.exists(name) for name in names)
 
 
-def test_files_stay_when_the_answer_to_a_commit_is_lost(two: list[CheckedFile]) -> None:
+def test_files_stay_when_the_answer_to_a_commit_is_lost(two: list[CheckedScan]) -> None:
     with pytest.raises(OperationalError), stored(two) as shelf:
-        names = [shelf.take(item) for item in two]
+        names = [shelf.take(scan.files[0]) for scan in two]
         shelf.seal()
         raise OperationalError("server closed the connection")
     assert all(default_storage.exists(name) for name in names)
@@ -80,4 +86,4 @@ def test_a_name_is_shown_without_what_could_mislead(name: str, shown: str) -> No
 
 def test_the_file_that_is_bad_is_named_by_its_place() -> None:
     with pytest.raises(UserFacingError, match=r"File 2 of 3: The file is empty\."):
-        check_files([upload(brain_png()), upload(b""), upload(brain_png(1))])
+        read(upload(brain_png()), upload(b""), upload(brain_png(1)))

@@ -7,12 +7,12 @@ from django.core.files.storage import default_storage
 from classifier.audit import Actor
 from classifier.errors import NotAllowed, NotFound, UserFacingError
 from classifier.models import Analysis, AuditEvent, Case, Scan, ScanFile
+from classifier.services.originals import originals
+from classifier.services.pictures import view_picture
 from classifier.services.scans import (
     download_file,
     find_scan,
-    scan_bytes,
     upload_scans,
-    view_picture,
     view_scan,
 )
 from tests.conftest import upload
@@ -33,7 +33,8 @@ def test_an_upload_is_a_scan_with_its_file_and_a_queued_analysis(
     file = ScanFile.objects.get(scan=result.scan)
     assert (file.original_name, file.kind, file.size) == ("t1.png", "png", len(data))
     assert file.sha256 == hashlib.sha256(data).hexdigest()
-    assert scan_bytes(result.scan) == [data]
+    with originals(result.scan) as [path]:
+        assert path.read_bytes() == data
     analysis = Analysis.objects.get(scan=result.scan)
     assert analysis.status == "queued" and rung == [str(analysis.pk)]
     case.refresh_from_db()
@@ -107,6 +108,6 @@ def test_a_stored_file_that_was_altered_is_not_analysed(scan: Scan, tmp_path: Pa
     [path] = stored_files(tmp_path)
     path.chmod(0o600)
     path.write_bytes(brain_png(seed=1))
-    with pytest.raises(UserFacingError) as refused:
-        scan_bytes(scan)
+    with pytest.raises(UserFacingError) as refused, originals(scan):
+        pass
     assert refused.value.code == "file_altered"

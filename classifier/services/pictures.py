@@ -1,0 +1,79 @@
+"""Looking at scans: slices, outlines laid over them, whole volumes. Each look is one event."""
+
+import uuid
+
+from classifier import inference
+from classifier.audit import Action, Actor, record
+from classifier.models import Analysis, Scan
+from classifier.services.masks import read_masks
+from classifier.services.originals import storage_may_be_away
+from classifier.services.reading import check_answer_is_open
+from classifier.services.reviews import find_analysis
+from classifier.services.scans import find_scan
+from classifier.services.volumes import volume_of
+
+
+def view_picture(
+    *, actor: Actor, scan_id: uuid.UUID | str, index: int = 0, max_side: int | None = None
+) -> bytes:
+    """A slice of the scan as grey PNG for a browser; beyond the last one, the last."""
+    scan = find_scan(actor=actor, scan_id=scan_id)
+    png = inference.picture(_volume(scan), index=index, max_side=max_side)
+    record(Action.IMAGE_VIEWED, actor=actor, about=scan, index=index)
+    return png
+
+
+def view_overlay(
+    *,
+    actor: Actor,
+    analysis_id: uuid.UUID | str,
+    index: int,
+    opacity: float = 0.4,
+    outline: bool = False,
+) -> bytes:
+    """The same slice in colour, with what the analysis has outlined; `NotFound` where that is nothing.
+
+    ``opacity`` of the filled mask from 0 to 1; ``outline`` draws its border instead.
+    """
+    analysis, masks, volume = _outlined(actor, analysis_id)
+    png = inference.overlay(volume, masks, index=index, opacity=opacity, outline=outline)
+    record(Action.IMAGE_VIEWED, actor=actor, about=analysis, index=index, shown="overlay")
+    return png
+
+
+def view_mask(*, actor: Actor, analysis_id: uuid.UUID | str, index: int) -> bytes:
+    """The mask alone as PNG of the slice's size, clear outside it, to be laid over the slice."""
+    analysis, masks, volume = _outlined(actor, analysis_id)
+    png = inference.mask_picture(volume, masks, index=index)
+    record(Action.IMAGE_VIEWED, actor=actor, about=analysis, index=index, shown="mask")
+    return png
+
+
+def view_volume(*, actor: Actor, scan_id: uuid.UUID | str) -> bytes:
+    """All slices of the scan as gzipped NIfTI, for a viewer in three planes."""
+    scan = find_scan(actor=actor, scan_id=scan_id)
+    nifti = inference.nifti(_volume(scan))
+    record(Action.IMAGE_VIEWED, actor=actor, about=scan, shown="volume")
+    return nifti
+
+
+def view_mask_volume(*, actor: Actor, analysis_id: uuid.UUID | str) -> bytes:
+    """All masks as gzipped NIfTI in the space of `view_volume`."""
+    analysis, masks, volume = _outlined(actor, analysis_id)
+    nifti = inference.mask_nifti(volume, masks)
+    record(Action.IMAGE_VIEWED, actor=actor, about=analysis, shown="mask volume")
+    return nifti
+
+
+def _volume(scan: Scan) -> inference.Volume:
+    with storage_may_be_away():
+        return volume_of(scan)
+
+
+def _outlined(
+    actor: Actor, analysis_id: uuid.UUID | str
+) -> tuple[Analysis, inference.Masks, inference.Volume]:
+    analysis = find_analysis(actor=actor, analysis_id=analysis_id)
+    check_answer_is_open(actor=actor, analysis=analysis)
+    with storage_may_be_away():
+        return analysis, inference.masks(read_masks(analysis)), volume_of(analysis.scan)
