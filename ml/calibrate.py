@@ -12,6 +12,7 @@ from ml.decision import HEALTHY, Familiar, softmax
 SPECIFICITY: Final = 0.9
 WRONGLY_REFUSED: Final = 0.01
 SHRINKAGE: Final = 0.05
+JITTER: Final = 1e-6
 RIDGE: Final = 10.0
 SLACK: Final = 1.3
 COVERAGE_LOSS: Final = 0.05
@@ -71,7 +72,7 @@ def familiar(
     centres = np.stack([known[cells == name].mean(axis=0) for name in names])
     within = known - centres[np.searchsorted(names, cells)]
     covariance = within.T @ within / len(within)
-    covariance += SHRINKAGE * np.diag(np.diag(covariance)) + 1e-6 * np.eye(len(covariance))
+    covariance += SHRINKAGE * np.diag(np.diag(covariance)) + JITTER * np.eye(len(covariance))
     values, vectors = np.linalg.eigh(covariance)
     whitening = (vectors / np.sqrt(values)).astype(np.float32)
     origin = (known @ whitening).mean(axis=0).astype(np.float32)
@@ -83,13 +84,49 @@ def _direction(
     blank: Familiar, known: NDArray[np.float32], strangers: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     """Ridge regression of "stranger" on whitened embeddings, both sides with the same weight."""
+    here = blank.whiten(known) - blank.origin
+    return _towards(blank, here.T @ here / len(here), strangers)
+
+
+def _towards(
+    blank: Familiar, known_moment: NDArray[np.floating], strangers: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """The direction, from the second moment (k, k) of what is known and the strangers themselves."""
     if not len(strangers):
-        return blank.direction
-    here, there = (blank.whiten(part) - blank.origin for part in (known, strangers))
-    spread = here.T @ here / len(here) + there.T @ there / len(there)
+        return np.zeros_like(blank.origin)
+    there = blank.whiten(strangers) - blank.origin
+    spread = known_moment + there.T @ there / len(there)
     return np.asarray(
         np.linalg.solve(spread / 2 + RIDGE * np.eye(len(spread)), there.mean(axis=0) / 2), np.float32
     )
+
+
+def relearnt(familiar: Familiar, strangers: NDArray[np.float32]) -> Familiar:
+    """The same notion of "familiar" with a direction learnt from these strangers alone.
+
+    What was known is not kept, but its second moment follows from the centres and the whitening.
+    """
+    return replace(familiar, direction=_towards(familiar, _known_moment(familiar), strangers))
+
+
+def _known_moment(familiar: Familiar) -> NDArray[np.float64]:
+    """Covariance within cells plus that between their centres, in the whitened space."""
+    whitening, origin = familiar.whitening.astype(np.float64), familiar.origin.astype(np.float64)
+    values = 1 / (whitening**2).sum(axis=0)
+    diagonal = (whitening**2 @ values**2 - JITTER) / (1 + SHRINKAGE)
+    added = SHRINKAGE * whitening.T @ (diagonal[:, None] * whitening) + JITTER * whitening.T @ whitening
+    shares = np.linalg.lstsq(familiar.centres.T.astype(np.float64), origin, rcond=None)[0]
+    apart = familiar.centres - origin
+    return np.asarray(np.eye(len(origin)) - added + (shares[:, None] * apart).T @ apart)
+
+
+def strangeness(
+    familiar: Familiar, limits: dict[str, float], embeddings: NDArray[np.float32]
+) -> NDArray[np.float64]:
+    """How near embeddings come to a refusal: above 1 one of the two limits is passed."""
+    parts = (familiar.distance(embeddings), familiar.foreignness(embeddings))
+    ratios = [part / max(limit, 1e-6) for part, limit in zip(parts, limits.values(), strict=True)]
+    return np.asarray(np.max(ratios, axis=0), np.float64)
 
 
 def limits(familiar: Familiar, embeddings: NDArray[np.float32]) -> dict[str, float]:

@@ -78,10 +78,10 @@ def selective(found: Answers) -> dict[str, Any]:
     refused = np.array([outcome == REFUSED for outcome in found.outcomes])
     confidence = np.where(refused, 0.0, found.probabilities.max(axis=1))
     right, bootstrap = found.called == found.targets, Bootstrap(found.groups)
-    n = len(right)
+    n, at_90 = len(right), answered(confidence, right, COVERAGE)
     curve = [float(answered(confidence, right, c)(np.ones((1, n)))[0]) for c in COVERAGES]
     return {
-        "accuracy_at_90": bootstrap.weighted(answered(confidence, right, COVERAGE), round(COVERAGE * n)),
+        "accuracy_at_90": bootstrap.weighted(at_90, round(COVERAGE * n), is_share=True),
         "curve": [[c, statistics.rounded(a)] for c, a in zip(COVERAGES, curve, strict=True)],
     }
 

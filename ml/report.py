@@ -4,34 +4,68 @@ A network trained on the published folders has seen most holdout patients, and o
 patient has seen published test images: each bundle is measured only on what it has not learnt.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ml import datasets, evaluate, images
+from ml import (
+    confidence,
+    datasets,
+    evaluate,
+    localisation,
+    low_grade,
+    operating,
+    outlines,
+    patients,
+    readings,
+    refusal,
+    robustness,
+    tables,
+    targets,
+)
 from ml.datasets import Row
-from ml.errors import ImageError
 from ml.evaluate import Answers
-from ml.labels import CLASSES, REFUSED, TUMOUR_CLASSES
+from ml.labels import REFUSED
 from ml.predictor import Predictor
+from ml.readings import Observed, Reading
+from ml.refusal import Evidence
+from ml.statistics import Bootstrap
 
 PUBLISHED: Final = "published"
 SLICE_SOURCES: Final = ("figshare", "sartaj", "br35h")
-EVERY: Final = 15
+SMALL: Final = 60
+"""Slices that a test repeats at most."""
+SAMPLE: Final = 100
+"""Slices that are turned, mirrored, darkened and brightened, about."""
+
+Sets = dict[str, Answers]
 
 
 def figures(predictor: Predictor, data: Path) -> dict[str, Any]:
-    """Sets of figures by name, as ``metrics.json`` keeps them."""
-    rows = unseen(predictor, data)
-    found = _answers(predictor, data, rows)
-    sets = _published(found) if _is_published(predictor) else _by_patient(found)
-    return {
-        **sets,
-        "sources": evaluate.by_source(found),
-        "not_brain_mri": _strangers(predictor, data),
-        "subsample": subsample(predictor, data),
+    """Everything that ``metrics.json`` keeps, by name; ``targets`` are those with an aim."""
+    observed = readings.observed(predictor)
+    whole = readings.read(observed, data, unseen(observed, data))
+    held = _held(observed, data)
+    sets = _sets(observed, whole.answers)
+    metrics = {
+        **{name: evaluate.figures(found) for name, found in sets.items()},
+        **(_rotated(observed, data, whole) if _is_published(observed) else {}),
+        "sources": evaluate.by_source(whole.answers),
+        **_outlined(sets, whole.answers),
+        "patients": _patients(sets),
+        "operating": _operating(sets, held),
+        "prevalence": _prevalence(observed, {**sets, "all": whole.answers}),
+        **_confidence(observed, sets),
+        **_strangers(observed, data, whole, held),
+        **_low_grade(data, whole),
+        "invariance": _invariance(observed, data, whole),
+        "subsample": _subsample(whole.answers, max(1, -(-len(whole.rows) // SMALL))),
     }
+    command = f"python -m ml report --bundle ml/bundles/{observed.version}"
+    return {"command": command, **metrics, "targets": targets.figures(metrics, command)}
 
 
 def unseen(predictor: Predictor, data: Path) -> list[Row]:
@@ -41,82 +75,169 @@ def unseen(predictor: Predictor, data: Path) -> list[Row]:
     return datasets.holdout(datasets.records(data, ("slices", "lgg", "healthy")))
 
 
-def subsample(predictor: Predictor, data: Path) -> dict[str, Any]:
-    """Counts on every ``EVERY``-th of those slices: few enough for a test to repeat them exactly."""
-    found = _answers(predictor, data, unseen(predictor, data)[::EVERY])
+def subsample(predictor: Predictor, data: Path, every: int) -> dict[str, Any]:
+    """Counts on every so many of those slices: few enough for a test to repeat them exactly."""
+    found = readings.read(readings.observed(predictor), data, unseen(predictor, data)[::every])
+    return _counts(found.answers, every)
+
+
+def _subsample(found: Answers, every: int) -> dict[str, Any]:
+    chosen = np.zeros(len(found.targets), np.bool_)
+    chosen[::every] = True
+    return _counts(found.only(chosen), every)
+
+
+def _counts(found: Answers, every: int) -> dict[str, Any]:
     measured = evaluate.figures(found)
-    return {"every": EVERY, "confusion": measured["confusion"], "answers": measured["answers"]}
+    counts = {"every": every, "confusion": measured["confusion"], "answers": measured["answers"]}
+    masks = localisation.figures(found)
+    if masks is None:
+        return counts
+    return {**counts, "dice": round(masks["dice"]["value"], 3), "boxes": masks["boxes"]["value"]}
 
 
 def _is_published(predictor: Predictor) -> bool:
     return bool(predictor.card["recipe"]["data"]["split"] == PUBLISHED)
 
 
-def _published(found: Answers) -> dict[str, Any]:
-    return {"published_test": evaluate.figures(found)}
+def _held(predictor: Observed, data: Path) -> Reading | None:
+    """The slices that thresholds were chosen on: held out of training, and no part of the figures."""
+    learnt_from = predictor.learnt_from
+    rows = datasets.records(data, learnt_from.tables)
+    _, held = datasets.training_and_validation(rows, learnt_from)
+    return readings.read(predictor, data, held) if held else None
 
 
-def _by_patient(found: Answers) -> dict[str, Any]:
+def _sets(predictor: Predictor, found: Answers) -> Sets:
+    if _is_published(predictor):
+        return {"published_test": found}
     sources = np.array(found.sources)
     parts = {
         "holdout": np.isin(sources, SLICE_SOURCES),
-        "holdout_lgg": np.char.startswith(sources, "lgg"),
+        "holdout_lgg": np.char.startswith(sources, low_grade.PREFIX),
         "holdout_healthy": sources == "healthy",
     }
-    return {name: evaluate.figures(found.only(chosen)) for name, chosen in parts.items() if chosen.any()}
+    return {name: found.only(chosen) for name, chosen in parts.items() if chosen.any()}
 
 
-def _answers(predictor: Predictor, data: Path, rows: list[Row]) -> Answers:
-    found, failed = evaluate.answers(predictor, data, rows)
-    if failed:
-        raise ImageError(f"{failed[0].path}: {failed[0].detail}", code=failed[0].code)
-    return found
+def _rotated(predictor: Observed, data: Path, plain: Reading) -> dict[str, Any]:
+    """The test images at five rotations; those without one have been read."""
+    by_angle = {
+        angle: readings.read(predictor, data, plain.rows, robustness.turned(angle)).answers
+        for angle in robustness.ANGLES
+        if angle
+    }
+    by_angle = {0: plain.answers, **by_angle}
+    whole = evaluate.figures(evaluate.joined(by_angle.values()))
+    return {"published_rotated": {**whole, **robustness.over_rotations(by_angle)}}
+
+
+def _outlined(sets: Sets, whole: Answers) -> dict[str, Any]:
+    found = {name: localisation.figures(answers) for name, answers in sets.items()}
+    masks = {name: figures for name, figures in found.items() if figures}
+    return {"masks": masks, "mask_sources": localisation.by_source(whole)} if masks else {}
+
+
+def _patients(sets: Sets) -> dict[str, Any]:
+    votes = {name: patients.vote(found.only(patients.known(found))) for name, found in sets.items()}
+    return {name: patients.figures(vote) for name, vote in votes.items() if len(vote.targets)}
+
+
+def _operating(sets: Sets, held: Reading | None) -> dict[str, Any]:
+    both = {name: found for name, found in sets.items() if found.sick.any() and not found.sick.all()}
+    own = {name: operating.threshold(found.tumour[~found.sick]) for name, found in both.items()}
+    itself = {
+        name: {**operating.at(found, own[name]), "roc_area": operating.roc_area(found)}
+        for name, found in both.items()
+    }
+    if held is None:
+        return {"chosen_on_the_set_itself": itself}
+    limit = operating.threshold(held.answers.tumour[~held.answers.sick])
+    chosen = {name: operating.at(found, limit) for name, found in both.items()}
+    return {"chosen_on_validation": chosen, "chosen_on_the_set_itself": itself}
+
+
+def _prevalence(predictor: Observed, sets: Mapping[str, Answers]) -> dict[str, Any]:
+    """At the card's threshold: positive is every slice that is not answered ``notumor`` by its classes."""
+    limit = predictor.thresholds.tumour
+    both = {name: found for name, found in sets.items() if found.sick.any() and not found.sick.all()}
+    return {
+        "threshold": limit,
+        **{name: operating.at_prevalence(found, limit) for name, found in both.items()},
+    }
+
+
+def _confidence(predictor: Observed, sets: Sets) -> dict[str, Any]:
+    return {
+        "calibration": {
+            name: confidence.calibration(found, predictor.temperature) for name, found in sets.items()
+        },
+        "selective": {name: confidence.selective(found) for name, found in sets.items()},
+    }
+
+
+def _strangers(predictor: Observed, data: Path, whole: Reading, held: Reading | None) -> dict[str, Any]:
+    """Pictures that are not brain MRI; flagged slices, which may be CT, do not count as brain MRI."""
+    strangers = refusal.strangers(data)
+    pictures = readings.look(predictor, [data / one.path for one in strangers])
+    brains = whole.only(np.array([not row.flag for row in whole.rows]))
+    evidence = Evidence(
+        predictor.familiar,
+        (held or brains).embeddings,
+        brains.embeddings,
+        brains.answers.groups,
+        pictures.embeddings,
+        tuple(one.kind for one in strangers),
+    )
+    refused = np.array([outcome == REFUSED for outcome in brains.answers.outcomes])
+    return {
+        "refusal": {
+            **refusal.figures(evidence),
+            "brain_refused": Bootstrap(brains.answers.groups).share(refused),
+        },
+        "not_brain_mri": {
+            "pictures": len(strangers),
+            "refused": pictures.refused,
+            "called_tumour": pictures.called_tumour,
+        },
+    }
+
+
+def _low_grade(data: Path, whole: Reading) -> dict[str, Any]:
+    part = whole.only(np.char.startswith(np.array(whole.answers.sources), low_grade.PREFIX))
+    return {"lgg": low_grade.figures(part.answers, _areas(data, part.rows))} if part.rows else {}
+
+
+def _areas(data: Path, rows: tuple[Row, ...]) -> NDArray[np.float64]:
+    masks = [outlines.outline(data, row) for row in rows]
+    return np.array([np.nan if mask is None else mask.sum() for mask in masks], np.float64)
+
+
+def _invariance(predictor: Observed, data: Path, whole: Reading) -> dict[str, Any]:
+    chosen = np.zeros(len(whole.rows), np.bool_)
+    chosen[:: max(1, len(whole.rows) // SAMPLE)] = True
+    sample = whole.only(chosen)
+    variants = {
+        name: readings.read(predictor, data, sample.rows, vary).answers
+        for name, vary in robustness.VARIANTS.items()
+    }
+    return robustness.unchanged(sample.answers, variants)
 
 
 def stranger_paths(data: Path) -> list[Path]:
-    return sorted((data / "ood").iterdir())
+    return [data / one.path for one in refusal.strangers(data)]
 
 
-def _strangers(predictor: Predictor, data: Path) -> dict[str, Any]:
-    """What the predictor says to pictures that are not brain MRI; the refusal was fitted to them."""
-    outcomes = [predictor.predict(images.read(path)).outcome for path in stranger_paths(data)]
-    return {
-        "pictures": len(outcomes),
-        "refused": outcomes.count(REFUSED),
-        "called_tumour": sum(outcome in TUMOUR_CLASSES for outcome in outcomes),
-    }
+def table(runs: Mapping[str, Mapping[str, Any]], measures: tuple[str, ...] = tuple(tables.SHARES)) -> str:
+    """Markdown with one row for each run, of what ``evaluate.figures`` gave on the same slices."""
+    return tables.of_runs(runs, measures).as_markdown()
 
 
-def as_text(metrics: dict[str, Any]) -> str:
-    """A table for reading; every share with its 95 % interval from a bootstrap over groups."""
-    blocks = [_block(name, values) for name, values in metrics.items() if "accuracy" in values]
-    return "\n\n".join([*blocks, *_rest(metrics)])
+def as_text(metrics: Mapping[str, Any]) -> str:
+    """Tables for reading; every share with its 95 % interval from a bootstrap over groups."""
+    return "\n\n".join(table.as_text() for table in tables.tables(metrics))
 
 
-def _block(name: str, values: dict[str, Any]) -> str:
-    lines = [f"{name}: {values['slices']} slices of {values['groups']} groups"]
-    shares = ("accuracy", "macro_recall", "macro_f1", "tumour_accuracy", "tumour_sensitivity", "specificity")
-    lines += [f"  {share:<20} {_with_interval(values[share])}" for share in shares]
-    for label, measured in values["classes"].items():
-        lines.append(f"  {label:<12}" + "".join(f" {k} {_with_interval(v)}" for k, v in measured.items()))
-    lines.append(
-        f"  tumours called notumor by class: {values['tumours_called_notumor']} of {values['tumours']}"
-    )
-    lines.append(f"  calibration error {values['calibration_error']}, Brier {values['brier']}")
-    lines.append("  answers: " + ", ".join(f"{k} {v}" for k, v in values["answers"].items()))
-    lines += ["  confusion (truth in rows: " + ", ".join(CLASSES) + ")"]
-    return "\n".join(lines + ["    " + " ".join(f"{n:5d}" for n in row) for row in values["confusion"]])
-
-
-def _with_interval(measured: dict[str, Any]) -> str:
-    if measured["value"] is None:
-        return "  -  "
-    low, high = measured["interval"]
-    return f"{measured['value']:.3f} [{low:.3f}, {high:.3f}]"
-
-
-def _rest(metrics: dict[str, Any]) -> list[str]:
-    lines = [f"  {cell:<22} {values}" for cell, values in metrics.get("sources", {}).items()]
-    blocks = ["by class and source\n" + "\n".join(lines)] if lines else []
-    strangers = metrics.get("not_brain_mri")
-    return [*blocks, f"not brain MRI: {strangers}"] if strangers else blocks
+def as_markdown(metrics: Mapping[str, Any]) -> str:
+    """The same tables for the documentation."""
+    return "\n\n".join(table.as_markdown() for table in tables.tables(metrics)) + "\n"

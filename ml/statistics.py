@@ -51,10 +51,10 @@ class Bootstrap:
         taking_part = int(np.sum(sums[:, 1] > 0))
         return figure(float(value), spread, int(np.count_nonzero(denominator)), taking_part)
 
-    def weighted(self, statistic: Statistic, n: int) -> Figure:
-        """A statistic that is no quotient of sums."""
-        slices = len(self._places)
-        return figure(float(statistic(np.ones((1, slices)))[0]), statistic(self.weights()), n)
+    def weighted(self, statistic: Statistic, n: int, *, is_share: bool = False) -> Figure:
+        """A statistic that is no quotient of sums; ``is_share`` where 0 and 1 mean that all agree."""
+        value = float(statistic(np.ones((1, len(self._places))))[0])
+        return figure(value, statistic(self.weights()), n, self.groups if is_share else 0)
 
 
 def figure(value: float, spread: Values, n: int, groups: int = 0) -> Figure:

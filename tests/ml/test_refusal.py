@@ -1,0 +1,95 @@
+"""Refusal judged on pictures that it has not learnt from."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ml import calibrate, refusal
+from ml.datasets import DataError
+from ml.refusal import Evidence
+
+RNG = np.random.default_rng(0)
+SIZE = 8
+
+
+def heads(count: int, shift: float = 0.0, axis: int = 0) -> np.ndarray:
+    drawn = RNG.normal(30, 3, (count, SIZE))
+    drawn[:, axis] += shift
+    return np.abs(drawn).astype(np.float32)
+
+
+def learnt(strangers: np.ndarray, spread: float = 2.0) -> calibrate.Familiar:
+    known = np.concatenate([heads(300), heads(200, spread, 1), heads(100, -spread, 2)])
+    return calibrate.familiar(known, np.array(["a"] * 300 + ["b"] * 200 + ["c"] * 100), strangers)
+
+
+def evidence(others: np.ndarray, kinds: list[str], brains: np.ndarray | None = None) -> Evidence:
+    brains = heads(60) if brains is None else brains
+    groups = tuple(str(i // 3) for i in range(len(brains)))
+    return Evidence(learnt(others), heads(200), brains, groups, others, tuple(kinds))
+
+
+def test_a_direction_learnt_anew_from_the_same_pictures_is_the_same() -> None:
+    strangers = heads(30, 14, 3)
+    familiar = learnt(strangers)
+    again = calibrate.relearnt(familiar, strangers)
+    assert np.allclose(again.direction, familiar.direction, atol=1e-3 * np.abs(familiar.direction).max())
+
+
+def test_a_direction_learnt_from_nothing_points_nowhere() -> None:
+    assert not calibrate.relearnt(learnt(heads(9, 9)), np.empty((0, SIZE), np.float32)).direction.any()
+
+
+def test_strangeness_passes_one_where_a_limit_is_passed() -> None:
+    familiar = learnt(heads(30, 14, 3))
+    limits = calibrate.limits(familiar, heads(300))
+    mixed = np.concatenate([heads(50), heads(50, 14, 3)])
+    expected = (familiar.distance(mixed) > limits["distance"]) | (
+        familiar.foreignness(mixed) > limits["foreignness"]
+    )
+    assert np.array_equal(calibrate.strangeness(familiar, limits, mixed) > 1, expected) and expected.any()
+
+
+def test_pictures_of_a_kind_that_was_learnt_are_told_apart() -> None:
+    found = refusal.figures(evidence(heads(40, 16, 3), ["ct"] * 40))
+    assert found["kind_learnt"]["auroc"]["value"] > 0.95
+    low, high = found["kind_learnt"]["auroc"]["interval"]
+    assert low <= found["kind_learnt"]["auroc"]["value"] <= high
+    assert found["kinds"]["ct"]["pictures"] == 40 == found["pictures"]
+
+
+def test_pictures_like_brains_are_not_told_apart_however_well_they_were_learnt() -> None:
+    found = refusal.figures(evidence(heads(60), ["odd"] * 60, heads(200)))
+    assert 0.3 < found["kind_learnt"]["auroc"]["value"] < 0.7
+
+
+def test_a_kind_that_was_never_seen_is_harder_than_one_that_was() -> None:
+    others = np.concatenate([heads(30, 12, 3), heads(30, -12, 4)])
+    found = refusal.figures(evidence(others, ["ct"] * 30 + ["knee"] * 30))
+    assert found["kind_never_learnt"]["auroc"]["value"] < found["kind_learnt"]["auroc"]["value"]
+
+
+def test_the_wins_are_those_counted_by_hand() -> None:
+    one = evidence(heads(10, 16, 3), ["ct"] * 10, heads(7))
+    place = np.arange(10) % 5
+    wins, refused = refusal._judged(one, place)
+    for part in range(5):
+        familiar = calibrate.relearnt(one.familiar, one.others[place != part])
+        limits = calibrate.limits(familiar, one.held)
+        scores = calibrate.strangeness(familiar, limits, one.others[place == part])
+        brains = calibrate.strangeness(familiar, limits, one.brains)
+        assert wins[place == part].tolist() == [[float(s > b) for b in brains] for s in scores]
+        assert refused[place == part].tolist() == [s > 1 for s in scores]
+
+
+def test_strangers_come_in_the_order_of_their_kinds(tmp_path: Path) -> None:
+    (tmp_path / "ood.csv").write_text(
+        "path,kind,source\nood/b.jpg,knee,x\nood/a.jpg,knee,x\nood/c.jpg,ct,x\n"
+    )
+    assert [one.path for one in refusal.strangers(tmp_path)] == ["ood/c.jpg", "ood/a.jpg", "ood/b.jpg"]
+
+
+def test_without_the_table_there_is_a_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"ood\.csv"):
+        refusal.strangers(tmp_path)
