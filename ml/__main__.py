@@ -1,14 +1,15 @@
-"""``python -m ml``: predict, evaluate, verify, train, export and report, without Django."""
+"""``python -m ml``: everything about data, networks and bundles, without Django."""
 
 import argparse
 import json
 import logging
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ml import bundle, images
+from ml import bundle, data_commands, images
 from ml.errors import ImageError, MlError
 from ml.labels import CLASSES
 from ml.predictor import NOTICE, Prediction, Predictor
@@ -89,6 +90,26 @@ def report(chosen: argparse.Namespace) -> int:
     return 0
 
 
+def bench(chosen: argparse.Namespace) -> int:
+    from ml import bench as benching
+
+    figures = benching.bench(_bundle(chosen), chosen.data, rounds=chosen.rounds, slices=chosen.slices)
+    print(benching.as_markdown(figures))
+    _save(chosen.json, figures)
+    return 0
+
+
+def aggregate(chosen: argparse.Namespace) -> int:
+    from ml import volumes
+
+    predictor = Predictor.load(_bundle(chosen))
+    judged = volumes.judge(predictor, chosen.data, volumes.volumes(chosen.data, chosen.fold))
+    candidates = volumes.compare(judged, predictor.thresholds)
+    print(f"{predictor.version}\n{volumes.as_markdown(judged, candidates)}\n{NOTICE}")
+    _save(chosen.json, {"model_version": predictor.version, "candidates": candidates})
+    return 0
+
+
 def _bundle(chosen: argparse.Namespace) -> Path:
     return chosen.bundle or bundle.default()
 
@@ -131,6 +152,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_asking(commands)
     _add_making(commands)
+    data_commands.add(partial(_command, commands))
     return parser
 
 
@@ -155,7 +177,14 @@ def _add_making(commands: Any) -> None:
     seal.add_argument("--bundles", type=Path, default=bundle.BUNDLES)
     tell = _command(commands, "report", report, "figures of a bundle on what it has not learnt", bundle=True)
     tell.add_argument("--json", type=Path, metavar="OUT", help="also write the figures there")
-    for parser in (learn, seal, tell):
+    pool = _command(commands, "aggregate", aggregate, "compare ways from slices to one answer", bundle=True)
+    pool.add_argument("--fold", type=int, default=0, help="of dev, the one that the bundle has not learnt")
+    pool.add_argument("--json", type=Path, metavar="OUT", help="also write the figures there")
+    race = _command(commands, "bench", bench, "measure the engines on a bundle's network", bundle=True)
+    race.add_argument("--rounds", type=int, default=7, help="turns of every engine")
+    race.add_argument("--slices", type=int, default=128, help="pictures on which the engines must agree")
+    race.add_argument("--json", type=Path, metavar="OUT", help="also write the figures there")
+    for parser in (learn, seal, tell, pool, race):
         parser.add_argument("--data", type=Path, default=Path("../shared/data"))
 
 
