@@ -99,3 +99,13 @@ def refusing(kind: str) -> Iterator[None]:
         refused = refusal("image_truncated" if cut else UNREADABLE.get(kind, "image_unreadable"))
         refused.add_note(f"decoder: {type(error).__name__}")
         raise refused from None
+
+
+@contextmanager
+def blaming(member: int) -> Iterator[None]:
+    """Note in a refusal which of several sources is refused."""
+    try:
+        yield
+    except ImageError as error:
+        error.member = member
+        raise

@@ -1,12 +1,13 @@
-"""Single-file DICOM images: what they are, whether they can be classified, and their slices.
+"""DICOM images: what they are, whether they can be classified, and their slices.
 
 Nothing that identifies a patient leaves this module: only the modality, the name of the sequence
-and the pixel spacing are taken from the header.
+and where the pixels lie are taken from the header.
 """
 
 import io
-import math
 import zlib
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import pydicom
@@ -14,10 +15,13 @@ from pydicom import uid
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filereader import read_dataset
 
+from ml.anatomy import stack
 from ml.dicom_display import grey
-from ml.dicom_pixels import stored_values
+from ml.dicom_geometry import announced_slice_spacing, instance_number, pixel_spacing, place
+from ml.dicom_pixels import decompress, frame_count, stored_values
 from ml.formats import HEAD, starts_like_a_data_set
 from ml.image_types import Facts, Image, Limits, refusal
+from ml.intensity import Array
 
 ACCEPTED_MODALITIES: Final = frozenset({"", "MR", "OT", "SC"})
 MODALITY_NAMES: Final = {
@@ -43,13 +47,33 @@ def decode(data: bytes, limits: Limits) -> Image:
 
     Raises ImageError for what can be foreseen and anything at all for the rest.
     """
+    header = parse(data, limits)
+    decompress([header])
+    return assemble([(header, stored_values(header))])[0]
+
+
+def parse(data: bytes, limits: Limits) -> Dataset:
+    """The data set, known to hold pictures of an accepted kind and size; its pixels still stored."""
     header = _data_set(data, limits)
     _check_that_it_has_pixels(header)
     _check_modality(header)
-    frames = int(header.get("NumberOfFrames") or 1)
-    limits.check(int(header.Columns), int(header.Rows), frames)
-    slices = grey(header, stored_values(header, frames))
-    return Image(slices, _facts(header, len(slices)))
+    limits.check(int(header.Columns), int(header.Rows), frame_count(header))
+    return header
+
+
+def assemble(files: Sequence[tuple[Dataset, Array]]) -> tuple[Image, tuple[int, ...]]:
+    """The files of one series, with their stored values, as one image; and their order in it."""
+    frames = [(index, frame) for index, (_, stored) in enumerate(files) for frame in range(len(stored))]
+    places = [place(files[index][0], frame) for index, frame in frames]
+    numbers = [instance_number(files[index][0]) + frame for index, frame in frames]
+    found = stack(places, numbers)
+    slices = grey(files)
+    header = files[0][0]
+    facts = replace(_facts(header, len(slices)), **found.facts())
+    if facts.slice_spacing_mm is None:
+        facts = replace(facts, slice_spacing_mm=announced_slice_spacing(header))
+    order = tuple(dict.fromkeys(frames[index][0] for index in found.order))
+    return Image(tuple(slices[index] for index in found.order), facts), order
 
 
 def _data_set(data: bytes, limits: Limits) -> Dataset:
@@ -123,7 +147,7 @@ def _facts(header: Dataset, frames: int) -> Facts:
         mode=str(header.get("PhotometricInterpretation") or "MONOCHROME2"),
         modality=_text(header.get("Modality")),
         sequence=next((text for word in SEQUENCE_KEYWORDS if (text := _text(header.get(word)))), None),
-        spacing_mm=_spacing(header),
+        spacing_mm=pixel_spacing(header),
     )
 
 
@@ -132,20 +156,3 @@ def _text(value: Any) -> str | None:
     parts = value if isinstance(value, pydicom.multival.MultiValue) else [value or ""]
     text = " ".join(str(part) for part in parts).strip()
     return text if text and text.isprintable() and len(text) <= LONGEST_TEXT else None
-
-
-def _spacing(header: Dataset) -> tuple[float, float] | None:
-    """Between rows and between columns, in millimetres."""
-    try:
-        row, column = (float(value) for value in _pixel_measures(header).PixelSpacing)
-    except (AttributeError, IndexError, TypeError, ValueError):
-        return None
-    return (row, column) if row > 0 and column > 0 and math.isfinite(row + column) else None
-
-
-def _pixel_measures(header: Dataset) -> Dataset:
-    for group in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"):
-        if header.get(group) and header[group][0].get("PixelMeasuresSequence"):
-            measures: Dataset = header[group][0].PixelMeasuresSequence[0]
-            return measures
-    return header

@@ -9,8 +9,9 @@ import json
 import struct
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from pydicom import uid
 from pydicom.dataset import Dataset
@@ -41,20 +42,42 @@ class Stream(NamedTuple):
     bits: int
 
 
-def stored_values(header: Dataset, frames: int) -> Array:
-    """(frames, rows, columns) or, in colour, (frames, rows, columns, 3) as RGB.
+def frame_count(header: Dataset) -> int:
+    return int(header.get("NumberOfFrames") or 1)
 
-    Compressed pixel data of ``header`` may be replaced by their uncompressed form.
+
+def decompress(headers: Sequence[Dataset]) -> None:
+    """Replace the pixel data that only GDCM decodes by their uncompressed form, in one process for all.
+
+    Does nothing to the others, and nothing at all if one of them cannot be decoded.
     """
-    syntax = header.file_meta.TransferSyntaxUID
+    jobs = [
+        (header, _streams(header, frame_count(header)))
+        for header in headers
+        if header.file_meta.TransferSyntaxUID in BY_GDCM
+    ]
+    if not jobs:
+        return
+    requests = [_request(header, streams) for header, streams in jobs]
+    samples, position = _run_gdcm(requests, [stream.data for _, streams in jobs for stream in streams]), 0
+    for (header, _), request in zip(jobs, requests, strict=True):
+        end = position + request["frame_bytes"] * len(request["lengths"])
+        _replace_pixels(header, samples[position:end], request)
+        position = end
+
+
+def stored_values(header: Dataset) -> Array:
+    """(frames, rows, columns) or, in colour, (frames, rows, columns, 3) as RGB, of decompressed headers.
+
+    JPEG frames in the pixel data of ``header`` may lose their comments.
+    """
+    syntax, frames = header.file_meta.TransferSyntaxUID, frame_count(header)
     if not syntax.is_encapsulated:
         _check_length(header, frames)
     elif syntax == uid.RLELossless:
         _check_run_lengths(header, frames)
     elif syntax in BY_PILLOW:
         header.PixelData = encapsulate([stream.data for stream in _streams(header, frames)])
-    elif syntax in BY_GDCM:
-        _decompress(header, _streams(header, frames))
     else:
         raise refusal("dicom_unreadable", _unknown_syntax(syntax))
     values = pixel_array(header, decoding_plugin="pillow" if syntax in BY_PILLOW else "")
@@ -126,22 +149,11 @@ def _jpeg_frame(segment: bytes) -> tuple[int, int, int, int]:
     return rows, columns, samples, bits
 
 
-def _decompress(header: Dataset, streams: list[Stream]) -> None:
-    """Replace the pixel data by what GDCM makes of them: little endian, colour by pixel."""
+def _request(header: Dataset, streams: list[Stream]) -> dict[str, Any]:
     bits = max(stream.bits for stream in streams)
     allocated = 8 if bits <= 8 else 16
-    samples = _run_gdcm(header, streams, bits, allocated)
-    header.PixelData = samples
-    header["PixelData"].VR = "OB" if allocated == 8 else "OW"
-    header.file_meta.TransferSyntaxUID = uid.ExplicitVRLittleEndian
-    header.BitsAllocated, header.PlanarConfiguration = allocated, 0
-    header.BitsStored = min(int(header.BitsStored), bits)
-    header.HighBit = header.BitsStored - 1
-
-
-def _run_gdcm(header: Dataset, streams: list[Stream], bits: int, allocated: int) -> bytes:
     one = streams[0]
-    request = {
+    return {
         "syntax": str(header.file_meta.TransferSyntaxUID),
         "photometric": str(header.PhotometricInterpretation),
         "rows": one.rows,
@@ -153,9 +165,22 @@ def _run_gdcm(header: Dataset, streams: list[Stream], bits: int, allocated: int)
         "frame_bytes": one.rows * one.columns * one.samples * allocated // 8,
         "lengths": [len(stream.data) for stream in streams],
     }
+
+
+def _replace_pixels(header: Dataset, samples: bytes, request: dict[str, Any]) -> None:
+    """By what GDCM makes of them: little endian, colour by pixel."""
+    header.PixelData = samples
+    header["PixelData"].VR = "OB" if request["allocated"] == 8 else "OW"
+    header.file_meta.TransferSyntaxUID = uid.ExplicitVRLittleEndian
+    header.BitsAllocated, header.PlanarConfiguration = request["allocated"], 0
+    header.BitsStored = min(int(header.BitsStored), request["stored"])
+    header.HighBit = header.BitsStored - 1
+
+
+def _run_gdcm(requests: list[dict[str, Any]], frames: list[bytes]) -> bytes:
     finished = subprocess.run(
         [sys.executable, "-I", GDCM_PROCESS],
-        input=json.dumps(request).encode() + b"\n" + b"".join(stream.data for stream in streams),
+        input=json.dumps(requests).encode() + b"\n" + b"".join(frames),
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         timeout=GDCM_SECONDS,

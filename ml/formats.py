@@ -10,6 +10,22 @@ HEAD: Final = 4096
 
 ZIP: Final = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 WITHOUT_PICTURE: Final = frozenset({"a PDF document", "a program", "a web page"})
+_STORAGE: Final = b"1.2.840.10008.5.1.4.1.1."
+CLASSES_WITHOUT_PICTURE: Final = (
+    b"1.2.840.10008.1.3.10.",  # directory
+    _STORAGE + b"4.2.",  # spectroscopy
+    _STORAGE + b"9.",  # waveforms
+    _STORAGE + b"11.",  # presentation states
+    _STORAGE + b"66.1.",  # registrations
+    _STORAGE + b"66.3.",
+    _STORAGE + b"67.",  # real world values
+    _STORAGE + b"88.",  # reports and key objects
+    _STORAGE + b"104.",  # documents
+    _STORAGE + b"481.3.",  # outlines and plans of radiotherapy
+    _STORAGE + b"481.5.",
+    b"1.3.12.2.1107.5.9.1.",  # a vendor's raw data
+)
+RAW_DATA: Final = _STORAGE + b"66."
 NIFTI_HEADER: Final = 352
 STILL_BRANDS: Final = frozenset({b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1", b"avif", b"avis"})
 DIB_HEADERS: Final = frozenset({12, 40, 52, 56, 64, 108, 124})
@@ -39,8 +55,25 @@ def is_archive(head: bytes) -> bool:
 
 
 def is_no_picture(head: bytes) -> bool:
-    """Whether this is certainly a document, a program or a text; a damaged picture is none of them."""
+    """Whether this is certainly something that comes along with pictures and holds none.
+
+    Texts, documents, programs, and DICOM's own directories, reports, presentation states and the
+    like. A damaged picture is none of them.
+    """
+    stored = _storage_class(head)
+    if stored == RAW_DATA or stored.startswith(CLASSES_WITHOUT_PICTURE):
+        return True
     return _is_text(head) or any(matches(head) for name, matches in _FOREIGN if name in WITHOUT_PICTURE)
+
+
+def _storage_class(head: bytes) -> bytes:
+    """The kind of object that the beginning of a DICOM file names; empty for other files."""
+    element = b"\x02\x00\x02\x00UI"
+    start = head.find(element, 132) + len(element)
+    if head[128:132] != b"DICM" or start < len(element):
+        return b""
+    length = int.from_bytes(head[start : start + 2], "little")
+    return head[start + 2 : start + 2 + length].rstrip(b"\0 ") + b"."
 
 
 def _is_nifti(head: bytes) -> bool:

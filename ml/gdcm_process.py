@@ -1,8 +1,8 @@
 """Decodes JPEG and JPEG-LS frames with GDCM, as a process of its own: run by path, never imported.
 
 GDCM aborts or overruns memory on damaged frames; here that ends nothing but this process. Standard
-input: one line of JSON, then the frames; standard output: their samples, colour by pixel, little
-endian. Any exit status but 0 means that the frames cannot be decoded.
+input: one line of JSON with a request for each file, then all frames; standard output: their
+samples, colour by pixel, little endian. Any exit status but 0 means that a frame cannot be decoded.
 """
 
 import contextlib
@@ -50,13 +50,14 @@ def limit(output: int) -> None:
 
 
 def main() -> None:
-    request = json.loads(sys.stdin.buffer.readline())
-    limit(request["frame_bytes"] * len(request["lengths"]))
-    for length in request["lengths"]:
-        samples = decode(sys.stdin.buffer.read(length), request)
-        if len(samples) != request["frame_bytes"]:
-            sys.exit(1)
-        sys.stdout.buffer.write(samples)
+    requests = json.loads(sys.stdin.buffer.readline())
+    limit(sum(request["frame_bytes"] * len(request["lengths"]) for request in requests))
+    for request in requests:
+        for length in request["lengths"]:
+            samples = decode(sys.stdin.buffer.read(length), request)
+            if len(samples) != request["frame_bytes"]:
+                sys.exit(1)
+            sys.stdout.buffer.write(samples)
 
 
 if __name__ == "__main__":

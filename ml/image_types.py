@@ -31,15 +31,16 @@ CODES: Final[Mapping[str, str]] = MappingProxyType(
         "nifti_unsupported": "The NIfTI file does not hold one volume of grey values.",
         "nifti_4d": "The NIfTI file holds several volumes, not one scan.",
         "zip_unreadable": "The ZIP archive is damaged or incomplete.",
+        "zip_unsupported": "The ZIP archive is compressed in a way that cannot be read.",
         "zip_encrypted": "The ZIP archive is protected by a password.",
         "zip_nested": "The ZIP archive holds another archive: pack the images themselves.",
         "zip_bomb": "The ZIP archive unpacks to far more than images would.",
         "zip_too_large": "The ZIP archive unpacks to more bytes than this system accepts.",
         "zip_too_many_files": "The ZIP archive holds more files than this system accepts.",
         "zip_empty": "The ZIP archive holds no image.",
-        "folder_too_large": "The folder holds more bytes than this system accepts.",
-        "folder_too_many_files": "The folder holds more files than this system accepts.",
         "folder_empty": "The folder holds no image.",
+        "too_many_bytes": "Together the files are larger than this system accepts.",
+        "too_many_files": "These are more files than this system accepts.",
     }
 )
 """Every code with which an image is refused, and the sentence used where no better one is known."""

@@ -5,18 +5,18 @@ checked against ``Limits``. Loads neither TensorFlow nor Django.
 """
 
 import io
-import zipfile
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
-from ml.decoding import DEFAULT_LIMITS, Source, bytes_of, read
+from ml.archives import files_below, unpack
+from ml.decoding import DEFAULT_LIMITS, read
 from ml.errors import ImageError
 from ml.formats import HEAD, is_archive, sniff
 from ml.image_types import CODES, Facts, Image, Limits, Member, Series
+from ml.series import read_named, read_series
 
 __all__ = [
     "CODES",
@@ -37,30 +37,21 @@ __all__ = [
 ]
 
 
-def read_series(sources: Sequence[Source], limits: Limits = DEFAULT_LIMITS) -> list[Series]:
-    """The series that ``sources`` form, each with its slices in anatomical order.
-
-    Raises ImageError as ``read`` does, with ``member`` set; OSError where a source cannot be read.
-    """
-    series = []
-    for index, source in enumerate(sources):
-        image = read(source, limits)
-        series.append(Series(image, (index,), image.facts.sequence))
-    return series
-
-
-def unpack(source: Source, limits: Limits = DEFAULT_LIMITS) -> Iterator[Member]:
-    """The files of a ZIP archive that may be images, one at a time."""
-    with zipfile.ZipFile(io.BytesIO(bytes_of(source, limits))) as archive:
-        for info in archive.infolist():
-            yield Member(info.filename, archive.read(info))
-
-
 def read_path(path: Path, limits: Limits = DEFAULT_LIMITS) -> list[Series]:
-    """The series of a file, a ZIP archive or a folder with all that is below it."""
+    """The series of a file, a ZIP archive or a folder with all that is below it.
+
+    What comes along with images and is none is passed over, as ``unpack`` does. Raises ImageError,
+    which names the file at fault; OSError where one cannot be opened.
+    """
     if path.is_dir():
-        return read_series(sorted(one for one in path.rglob("*") if one.is_file()), limits)
-    return read_series([path], limits)
+        files = files_below(path, limits)
+        return read_named([str(file.relative_to(path)) for file in files], files, limits)
+    with path.open("rb") as file:
+        archive = is_archive(file.read(HEAD))
+    if not archive:
+        return read_series([path], limits)
+    members = list(unpack(path, limits))
+    return read_named([member.name for member in members], [member.data for member in members], limits)
 
 
 def to_png(pixels: NDArray[np.floating], max_side: int | None = None) -> bytes:

@@ -1,5 +1,6 @@
 """Grey values of any range to [0, 1]."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -10,25 +11,33 @@ from ml.image_types import Pixels
 Array = NDArray[Any]
 
 SAMPLE: Final = 1 << 16
+LEAST_SHARE: Final = 1 << 12
 DARK, BRIGHT = 0.1, 99.9
 
 
-def sample(values: Array) -> NDArray[np.float64]:
-    """At most about ``SAMPLE`` finite values spread evenly over ``values``, always the same ones.
+def sample(values: Array, most: int = SAMPLE) -> NDArray[np.float64]:
+    """About ``most`` finite values spread evenly over ``values``, always the same ones.
 
-    The step is odd so that it does not keep hitting the same column of a power-of-two picture.
+    The step is odd so that it does not keep hitting the same column of a power-of-two picture. A
+    sample of the same sample is the sample itself.
     """
     flat = values.reshape(-1)
-    taken = flat[:: max(1, flat.size // SAMPLE) | 1].astype(np.float64)
+    taken = flat[:: max(1, flat.size // most) | 1].astype(np.float64)
     return taken[np.isfinite(taken)]
 
 
-def robust_range(frames: list[Array]) -> tuple[float, float]:
+def sample_share(frames: int) -> int:
+    """How many values of each of so many frames are enough to judge them together."""
+    return max(SAMPLE // frames, LEAST_SHARE)
+
+
+def robust_range(frames: Sequence[Array]) -> tuple[float, float]:
     """The 0.1 and 99.9 percentiles of all frames together: frames of a volume share one scale.
 
     Where these coincide (nearly empty pictures) the extremes; (0, 1) if nothing is finite.
     """
-    values = np.concatenate([sample(frame) for frame in frames])
+    most = sample_share(len(frames))
+    values = np.concatenate([sample(frame, most) for frame in frames])
     if values.size == 0:
         return 0.0, 1.0
     low, high = np.percentile(values, (DARK, BRIGHT))

@@ -330,7 +330,7 @@ def test_a_decoded_frame_of_another_length_than_asked_for_ends_the_process_with_
     }
 
     def status(expected: int) -> int:
-        line = json.dumps(request | {"frame_bytes": expected}).encode() + b"\n"
+        line = json.dumps([request | {"frame_bytes": expected}]).encode() + b"\n"
         command = [sys.executable, "-I", dicom_pixels.GDCM_PROCESS]
         return subprocess.run(command, input=line + frame, capture_output=True, check=False).returncode
 

@@ -1,0 +1,100 @@
+"""DICOM files to series: grouped by their header, decoded together, ordered in the patient."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from pydicom.dataset import Dataset
+
+from ml.anatomy import Place, parallel
+from ml.decoding import blaming, refusing
+from ml.dicom import PIXEL_KEYWORDS, assemble, parse
+from ml.dicom_geometry import instance_number, place
+from ml.dicom_pixels import decompress, frame_count, stored_values
+from ml.errors import ImageError
+from ml.image_types import Limits, Series, refusal
+
+
+class File(NamedTuple):
+    """``kin`` is what all files of a series have in common."""
+
+    index: int
+    header: Dataset
+    place: Place
+    kin: tuple[Any, ...]
+
+
+class Collection:
+    """Files on their way to becoming series; their pixels stay as they are stored until ``series``."""
+
+    def __init__(self) -> None:
+        self._groups: list[list[File]] = []
+        self._seen: set[object] = set()
+
+    def add(self, index: int, data: bytes, limits: Limits) -> int:
+        """Number of pixels of this file, which is refused if it holds no picture; 0 for a copy."""
+        with refusing("dicom"):
+            header = parse(data, limits)
+            file = File(index, header, place(header), _kin(index, header))
+            identity = _identity(file, data)
+            if identity in self._seen:
+                return 0
+            self._seen.add(identity)
+            self._group_of(file).append(file)
+            return int(header.Rows) * int(header.Columns) * frame_count(header)
+
+    def _group_of(self, file: File) -> list[File]:
+        for group in self._groups:
+            if group[0].kin == file.kin and parallel(group[0].place, file.place):
+                return group
+        self._groups.append([])
+        return self._groups[-1]
+
+    def series(self, limits: Limits) -> Iterator[Series]:
+        for group in self._groups:
+            if len(group) > limits.max_frames:
+                raise refusal("image_too_large", f"A series of {len(group)} slices is too long.")
+            yield _series(group)
+
+
+def _kin(index: int, header: Dataset) -> tuple[Any, ...]:
+    uid = str(header.get("SeriesInstanceUID") or "")
+    if not uid or frame_count(header) > 1:
+        return (index,)
+    stored = ("Rows", "Columns", "SamplesPerPixel", "PhotometricInterpretation")
+    return (uid, *(str(header.get(keyword)) for keyword in stored))
+
+
+def _identity(file: File, data: bytes) -> object:
+    """What copies of one image share, also those that are stored in different ways.
+
+    The identifier alone is not trusted: where names were removed it may be the same in every file.
+    """
+    uid, position = str(file.header.get("SOPInstanceUID") or ""), file.place.position
+    if uid and position is not None:
+        return uid, tuple(position), instance_number(file.header)
+    return hashlib.sha256(data).digest()
+
+
+def _series(group: Sequence[File]) -> Series:
+    _decompress(group)
+    decoded = []
+    for file in group:
+        with blaming(file.index), refusing("dicom"):
+            decoded.append((file.header, stored_values(file.header)))
+            for keyword in PIXEL_KEYWORDS:
+                file.header.pop(keyword, None)
+    with blaming(group[0].index), refusing("dicom"):
+        image, order = assemble(decoded)
+    return Series(image, tuple(group[position].index for position in order), image.facts.sequence)
+
+
+def _decompress(group: Sequence[File]) -> None:
+    """All at once; one by one only to find out which file is damaged."""
+    try:
+        with refusing("dicom"):
+            decompress([file.header for file in group])
+    except ImageError:
+        for file in group:
+            with blaming(file.index), refusing("dicom"):
+                decompress([file.header])

@@ -1,0 +1,76 @@
+"""Several files at once: which belong together and in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ml.decoding import DEFAULT_LIMITS, Source, blaming, bytes_of, decode, kind_of
+from ml.errors import ImageError
+from ml.image_types import Limits, Series, refusal
+
+if TYPE_CHECKING:
+    from ml.dicom_series import Collection
+
+
+def read_series(sources: Sequence[Source], limits: Limits = DEFAULT_LIMITS) -> list[Series]:
+    """The series that ``sources`` form, each with its slices in anatomical order.
+
+    DICOM files with one SeriesInstanceUID are one series as far as they show the patient from one
+    side in one size; any other file is a series of its own. Of the copies of one DICOM image the
+    first counts. In the order of the first source of each series. Raises ImageError as ``read``
+    does, with ``member`` and, where there are several, the number of the source at fault in the
+    detail; OSError where a source cannot be read.
+    """
+    names = [f"File {number} of {len(sources)}" for number in range(1, len(sources) + 1)]
+    return read_named(names, sources, limits)
+
+
+def read_named(names: Sequence[str], sources: Sequence[Source], limits: Limits) -> list[Series]:
+    """``read_series`` whose refusals call the source at fault by its name."""
+    with _naming(names):
+        return _read(sources, limits)
+
+
+@contextmanager
+def _naming(names: Sequence[str]) -> Iterator[None]:
+    try:
+        yield
+    except ImageError as error:
+        if error.member is None or len(names) == 1:
+            raise
+        named = ImageError(f"{names[error.member]}: {error.detail}", code=error.code)
+        named.member = error.member
+        raise named from None
+
+
+def _read(sources: Sequence[Source], limits: Limits) -> list[Series]:
+    if len(sources) > limits.max_files:
+        raise refusal("too_many_files")
+    found: list[Series] = []
+    collection: Collection | None = None
+    left, total = limits.max_pixels, 0
+    for index, source in enumerate(sources):
+        with blaming(index):
+            data = bytes_of(source, limits)
+            total += len(data)
+            if total > limits.max_total_bytes:
+                raise refusal("too_many_bytes")
+            kind, rest = kind_of(data), replace(limits, max_pixels=left)
+            if kind == "dicom":
+                collection = collection or _collection()
+                left -= collection.add(index, data, rest)
+                continue
+            image = decode(data, kind, rest)
+            left -= sum(pixels.size for pixels in image.slices)
+            found.append(Series(image, (index,), image.facts.sequence))
+    found += collection.series(limits) if collection else []
+    return sorted(found, key=lambda series: min(series.members))
+
+
+def _collection() -> Collection:
+    from ml.dicom_series import Collection
+
+    return Collection()
