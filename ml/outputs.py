@@ -1,0 +1,35 @@
+"""Results on disk: whole or not at all."""
+
+import errno
+import json
+from pathlib import Path
+from typing import Any
+
+from ml.errors import MlError
+
+
+class OutputError(MlError):
+    """A result cannot be written where it was wanted."""
+
+    code = "output_unwritable"
+
+
+def write(path: Path, text: str) -> None:
+    """Put ``text`` at ``path``, replacing what is there. OutputError output_unwritable or disk_full."""
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_text(text, "utf-8", newline="\n")
+        partial.replace(path)
+    except OSError as error:
+        raise unwritable(path, error) from None
+
+
+def write_json(path: Path, value: dict[str, Any]) -> None:
+    write(path, json.dumps(value, indent=1) + "\n")
+
+
+def unwritable(path: Path, error: OSError) -> OutputError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return OutputError(f"The disk that holds {path} is full.", code="disk_full")
+    return OutputError(f"{path} cannot be written: {error.strerror}.")
