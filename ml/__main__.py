@@ -71,6 +71,13 @@ def train(chosen: argparse.Namespace) -> int:
     return 0
 
 
+def study(chosen: argparse.Namespace) -> int:
+    from ml import study as studies
+
+    print(studies.run(chosen.study, chosen.data, chosen.out).as_markdown())
+    return 0
+
+
 def export(chosen: argparse.Namespace) -> int:
     from ml import export as exporting
 
@@ -171,6 +178,9 @@ def _add_making(commands: Any) -> None:
     learn = _command(commands, "train", train, "train a recipe, or go on where it stopped")
     learn.add_argument("recipe", help="a name in ml/recipes or a TOML file")
     learn.add_argument("--out", type=Path, required=True, metavar="RUN")
+    many = _command(commands, "study", study, "train and compare the candidates of a study")
+    many.add_argument("study", help="a name in ml/studies or a TOML file")
+    many.add_argument("--out", type=Path, required=True, metavar="RUNS")
     seal = _command(commands, "export", export, "make a bundle of a training run")
     seal.add_argument("run", type=Path)
     seal.add_argument("--version", required=True)
@@ -184,7 +194,7 @@ def _add_making(commands: Any) -> None:
     race.add_argument("--rounds", type=int, default=7, help="turns of every engine")
     race.add_argument("--slices", type=int, default=128, help="pictures on which the engines must agree")
     race.add_argument("--json", type=Path, metavar="OUT", help="also write the figures there")
-    for parser in (learn, seal, tell, pool, race):
+    for parser in (learn, many, seal, tell, pool, race):
         parser.add_argument("--data", type=Path, default=Path("../shared/data"))
 
 

@@ -1,12 +1,13 @@
 """Random variants of prepared slices: what other scanners, framings and export programs would give.
 
-Everything works on one uint8 picture (side, side) and a ``numpy.random.Generator``; the same
-generator state gives the same picture.
+Everything works on uint8 pictures (side, side) and a ``numpy.random.Generator``; the same generator
+state gives the same picture. The outline of a tumour moves with its picture.
 """
 
+import io
 import string
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -27,6 +28,7 @@ class Augmentation:
 
     ``rotations`` are degrees of which one is drawn; ``turn`` the chance of any angle of the circle
     instead. ``zoom``, ``shift``, ``stretch`` and ``gamma`` are the largest relative changes.
+    ``paste`` is the chance that a healthy slice is given the tumour of another slice.
     """
 
     rotations: tuple[float, ...] = (0.0,)
@@ -38,13 +40,18 @@ class Augmentation:
     stretch: float = 0.0
     gamma: float = 0.0
     curve: float = 0.0
+    jumble: float = 0.0
     invert: float = 0.0
+    lesion: float = 0.0
+    paste: float = 0.0
     bias: float = 0.0
     blur: float = 0.0
     coarse: float = 0.0
     noise: float = 0.0
+    jpeg: float = 0.0
     strip: float = 0.0
     skull: float = 0.0
+    window: float = 0.0
     text: float = 0.0
 
     @classmethod
@@ -53,79 +60,178 @@ class Augmentation:
         return cls(**known)
 
 
+@dataclass(frozen=True)
+class Sample:
+    """One slice before augmentation; all arrays uint8 (side, side).
+
+    ``depths`` as ``depth`` gives them, ``brain`` 255 within the skull where that could be told and
+    0 elsewhere, ``mask`` 255 in the tumour and None where nobody outlined it. ``stripped``: the
+    source has already lost its skull.
+    """
+
+    picture: Grey
+    depths: Grey
+    brain: Grey
+    mask: Grey | None = None
+    stripped: bool = False
+
+
+@dataclass(frozen=True)
+class Variant:
+    """``picture`` (size, size) and, in the same frame, ``mask`` (size // 4, size // 4) or None."""
+
+    picture: Grey
+    mask: Grey | None
+
+
 def depth(picture: Grey) -> Grey:
     """How deep every pixel lies in the head: 0 outside, 255 at the deepest point."""
-    smooth = ndimage.uniform_filter(picture, 3)
-    inside = ndimage.binary_fill_holes(smooth > 18)
-    distance = ndimage.distance_transform_edt(inside)
+    distance = ndimage.distance_transform_edt(_head(picture))
     return np.asarray(np.rint(255 * distance / max(float(distance.max()), 1.0)), np.uint8)
 
 
-def vary(picture: Grey, depths: Grey, size: int, stripped: bool, how: Augmentation, rng: Random) -> Grey:
-    """One random variant, (size, size). ``stripped``: the source has already lost its skull."""
-    picture = _strip_or_dress(picture, depths, stripped, how, rng)
-    picture = _place(picture, size, how, rng)
-    picture = _recolour(picture, how, rng)
-    picture = _degrade(picture, how, rng)
-    return _write(picture, rng) if rng.random() < how.text else picture
+def brain(picture: Grey) -> Grey:
+    """255 within the skull, 0 elsewhere; all 0 where no dark shell parts brain and scalp.
+
+    The bright core is eroded until scalp and brain come apart, and the central part grown back.
+    """
+    head = _head(picture)
+    bright = ndimage.uniform_filter(picture, 3) > 0.45 * np.median(picture[head]) if head.any() else head
+    radius = max(1, round(0.022 * picture.shape[0]))
+    core = ndimage.binary_erosion(bright & (depth(picture) > 20), iterations=radius)
+    labels, count = ndimage.label(core)
+    if not count:
+        return np.zeros_like(picture)
+    largest = labels == 1 + int(np.argmax(np.bincount(labels.ravel())[1:]))
+    grown = ndimage.binary_dilation(largest, iterations=radius + 1, mask=head)
+    closed = ndimage.binary_fill_holes(ndimage.binary_closing(grown, iterations=2 * radius))
+    share = closed.sum() / head.sum()
+    return np.asarray(255 * closed if 0.3 < share < 0.85 else np.zeros_like(closed), np.uint8)
 
 
-def _strip_or_dress(picture: Grey, depths: Grey, stripped: bool, how: Augmentation, rng: Random) -> Grey:
-    if not stripped and rng.random() < how.strip:
-        return _strip(picture, depths, rng)
-    if stripped and rng.random() < how.skull:
-        return _dress(picture, depths, rng)
-    return picture
+def _head(picture: Grey) -> NDArray[np.bool_]:
+    return np.asarray(ndimage.binary_fill_holes(ndimage.uniform_filter(picture, 3) > 18))
 
 
-def _strip(picture: Grey, depths: Grey, rng: Random) -> Grey:
-    """Without scalp and skull, roughly: only what lies deep enough under an uneven surface."""
-    surface = _smooth_field(picture.shape[0], 6, rng) * 10 + rng.uniform(25, 60)
-    return _refit(picture, depths > surface)
+def vary(sample: Sample, size: int, how: Augmentation, rng: Random) -> Variant:
+    """One random variant of a slice."""
+    if sample.mask is not None and rng.random() < how.lesion:
+        sample = _recolour_lesion(sample, sample.mask, rng)
+    sample = _strip_or_dress(sample, how, rng)
+    variant = _place(sample, size, how, rng)
+    picture = _degrade(_recolour(variant.picture, how, rng), how, rng)
+    if rng.random() < how.window:
+        picture = _window(picture, rng)
+    if rng.random() < how.text:
+        picture = _write(picture, rng)
+    return replace(variant, picture=picture)
 
 
-def _refit(picture: Grey, inside: NDArray[np.bool_]) -> Grey:
+def paste(healthy: Sample, donor: Sample) -> Sample | None:
+    """``healthy`` with the outlined tumour of ``donor`` in the same place; None where no head is there.
+
+    The tumour's grey values are moved so that its surroundings are as bright as before.
+    """
+    if donor.mask is None or not donor.mask.any():
+        return None
+    tumour = donor.mask > 0
+    if (healthy.depths[tumour] > 25).mean() < 0.9:
+        return None
+    near = ndimage.binary_dilation(tumour, iterations=8) & ~tumour & (healthy.depths > 25)
+    if not near.any():
+        return None
+    shift = float(healthy.picture[near].mean()) - float(donor.picture[near].mean())
+    share = _soft(donor.mask)
+    mixed = (1 - share) * healthy.picture + share * (donor.picture + shift)
+    return replace(healthy, picture=np.clip(mixed, 0, 255).astype(np.uint8), mask=donor.mask)
+
+
+def _soft(mask: Grey) -> NDArray[np.floating]:
+    """The mask in [0, 1] with an edge of a few pixels."""
+    blurred = PIL.Image.fromarray(mask).filter(PIL.ImageFilter.GaussianBlur(2))
+    return np.asarray(blurred, np.float32) / 255
+
+
+def _recolour_lesion(sample: Sample, mask: Grey, rng: Random) -> Sample:
+    """The tumour darker or brighter than it was: sequences differ in that more than in anything."""
+    change = rng.choice([-1, 1]) * rng.uniform(25, 120)
+    picture = np.clip(sample.picture + change * _soft(mask), 0, 255).astype(np.uint8)
+    return replace(sample, picture=picture)
+
+
+def _strip_or_dress(sample: Sample, how: Augmentation, rng: Random) -> Sample:
+    if not sample.stripped and rng.random() < how.strip:
+        return _strip(sample, rng)
+    if sample.stripped and rng.random() < how.skull:
+        return _dress(sample, rng)
+    return sample
+
+
+def _strip(sample: Sample, rng: Random) -> Sample:
+    """Without scalp and skull: the brain where it is known, or what lies deep under an uneven surface."""
+    if sample.brain.any() and rng.random() < 0.75:
+        return _refit(sample, sample.brain > 0)
+    surface = _smooth_field(sample.picture.shape[0], 6, rng) * 10 + rng.uniform(25, 60)
+    return _refit(sample, sample.depths > surface)
+
+
+def _refit(sample: Sample, inside: NDArray[np.bool_]) -> Sample:
     """Only what is inside, brought back to the full frame as preprocessing would."""
     rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
     if not rows.size:
-        return picture
+        return sample
     left, top, right, bottom = columns[0], rows[0], columns[-1] + 1, rows[-1] + 1
     half = 0.53 * max(right - left, bottom - top)
     x, y = (left + right) / 2, (top + bottom) / 2
-    kept = PIL.Image.fromarray(np.where(inside, picture, 0).astype(np.uint8))
-    fitted = kept.transform(
-        kept.size,
-        PIL.Image.Transform.EXTENT,
-        (x - half, y - half, x + half, y + half),
-        resample=PIL.Image.Resampling.BILINEAR,
-    )
-    return np.asarray(fitted)
+    frame = (x - half, y - half, x + half, y + half)
+
+    def fitted(values: Grey) -> Grey:
+        kept = PIL.Image.fromarray(np.where(inside, values, 0).astype(np.uint8))
+        moved = kept.transform(
+            kept.size, PIL.Image.Transform.EXTENT, frame, resample=PIL.Image.Resampling.BILINEAR
+        )
+        return np.asarray(moved)
+
+    mask = None if sample.mask is None else fitted(sample.mask)
+    return replace(sample, picture=fitted(sample.picture), mask=mask, stripped=True)
 
 
-def _dress(picture: Grey, depths: Grey, rng: Random) -> Grey:
+def _dress(sample: Sample, rng: Random) -> Sample:
     """With a dark and then a bright shell around a brain that came without its skull."""
-    side = picture.shape[0]
-    brain = PIL.Image.fromarray(picture).resize((int(side * 0.84),) * 2, PIL.Image.Resampling.BILINEAR)
-    inner = PIL.Image.fromarray(depths).resize(brain.size, PIL.Image.Resampling.BILINEAR)
-    margin = (side - brain.size[0]) // 2
-    canvas, mask = np.zeros_like(picture), np.zeros_like(picture)
-    window = slice(margin, margin + brain.size[0])
-    canvas[window, window], mask[window, window] = np.asarray(brain), np.asarray(inner)
-    outside = ndimage.distance_transform_edt(mask < 3)
+    side = sample.picture.shape[0]
+    canvas, inner = _shrunk(sample.picture, 0.84), _shrunk(sample.depths, 0.84)
+    outside = ndimage.distance_transform_edt(inner < 3)
     bone = rng.uniform(0.02, 0.05) * side
     scalp = (outside > bone) & (outside < bone + rng.uniform(0.015, 0.045) * side)
     shade = np.clip(rng.uniform(90, 240) + 60 * _smooth_field(side, 8, rng), 0, 255)
-    return np.where(scalp, shade, canvas).astype(np.uint8)
+    mask = None if sample.mask is None else _shrunk(sample.mask, 0.84)
+    return replace(sample, picture=np.where(scalp, shade, canvas).astype(np.uint8), mask=mask)
 
 
-def _place(picture: Grey, size: int, how: Augmentation, rng: Random) -> Grey:
+def _shrunk(values: Grey, ratio: float) -> Grey:
+    """The same picture smaller, in the middle of an empty frame."""
+    side = values.shape[0]
+    small = PIL.Image.fromarray(values).resize((int(side * ratio),) * 2, PIL.Image.Resampling.BILINEAR)
+    canvas, margin = np.zeros_like(values), (side - small.size[0]) // 2
+    canvas[margin : margin + small.size[0], margin : margin + small.size[0]] = np.asarray(small)
+    return canvas
+
+
+def _place(sample: Sample, size: int, how: Augmentation, rng: Random) -> Variant:
     """Mirrored, turned, zoomed, stretched and shifted in one resampling."""
-    matrix = _turn(how, rng) @ np.diag(_scales(how, rng)) * (picture.shape[0] / size)
-    centre = np.array([picture.shape[0] / 2] * 2) + rng.uniform(-how.shift, how.shift, 2) * picture.shape[0]
-    offset = centre - matrix @ np.array([size / 2, size / 2])
-    affine = (*matrix[0], offset[0], *matrix[1], offset[1])
-    source = PIL.Image.fromarray(picture)
-    moved = source.transform(
+    side = sample.picture.shape[0]
+    matrix = _turn(how, rng) @ np.diag(_scales(how, rng)) * side
+    centre = np.array([side / 2] * 2) + rng.uniform(-how.shift, how.shift, 2) * side
+    mask = None if sample.mask is None else _warp(sample.mask, size // 4, matrix, centre)
+    return Variant(_warp(sample.picture, size, matrix, centre), mask)
+
+
+def _warp(values: Grey, size: int, matrix: NDArray[np.float64], centre: NDArray[np.float64]) -> Grey:
+    """(size, size) values: ``matrix`` leads from the unit square around the middle to source pixels."""
+    step = matrix / size
+    offset = centre - step @ np.array([size / 2, size / 2])
+    affine = (*step[0], offset[0], *step[1], offset[1])
+    moved = PIL.Image.fromarray(values).transform(
         (size, size), PIL.Image.Transform.AFFINE, affine, resample=PIL.Image.Resampling.BILINEAR
     )
     return np.asarray(moved)
@@ -152,6 +258,8 @@ def _recolour(picture: Grey, how: Augmentation, rng: Random) -> Grey:
     levels = np.linspace(0.0, 1.0, 256) ** np.exp(rng.uniform(-how.gamma, how.gamma))
     if rng.random() < how.curve:
         levels = _curve(levels, rng)
+    if rng.random() < how.jumble:
+        levels = _jumble(levels, rng)
     if rng.random() < how.invert:
         levels = np.where(levels > 0.08, rng.uniform(0.9, 1.1) - levels, levels)
     recoloured = levels[picture]
@@ -166,6 +274,12 @@ def _curve(levels: NDArray[np.float64], rng: Random) -> NDArray[np.float64]:
     return np.asarray(np.interp(levels, np.linspace(0, 1, 6), np.concatenate([[0.0], steps / steps[-1]])))
 
 
+def _jumble(levels: NDArray[np.float64], rng: Random) -> NDArray[np.float64]:
+    """A curve through any points but black: tissues change places, as between T1, T2 and FLAIR."""
+    points = np.concatenate([[0.0], rng.uniform(0.1, 1.0, 6)])
+    return np.asarray(np.interp(levels, np.linspace(0, 1, 7), points / points.max()))
+
+
 def _degrade(picture: Grey, how: Augmentation, rng: Random) -> Grey:
     image = PIL.Image.fromarray(picture)
     side = image.size[0]
@@ -176,8 +290,26 @@ def _degrade(picture: Grey, how: Augmentation, rng: Random) -> Grey:
     if rng.random() < how.blur:
         image = image.filter(PIL.ImageFilter.GaussianBlur(rng.uniform(0.3, 1.4)))
     if rng.random() < how.noise:
-        return _noise(np.asarray(image), rng)
+        image = PIL.Image.fromarray(_noise(np.asarray(image), rng))
+    if rng.random() < how.jpeg:
+        image = _through_jpeg(image, rng)
     return np.asarray(image)
+
+
+def _through_jpeg(image: PIL.Image.Image, rng: Random) -> PIL.Image.Image:
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=int(rng.integers(15, 70)))
+    return PIL.Image.open(buffer)
+
+
+def _window(picture: Grey, rng: Random) -> Grey:
+    """A smaller field of view: the head is cut off at one to four edges."""
+    side = picture.shape[0]
+    left, top = (rng.uniform(0, 0.18, 2) * side).astype(int)
+    right, bottom = (rng.uniform(0.82, 1, 2) * side).astype(int)
+    cut = np.zeros_like(picture)
+    cut[top:bottom, left:right] = picture[top:bottom, left:right]
+    return cut
 
 
 def _noise(picture: Grey, rng: Random) -> Grey:

@@ -1,9 +1,11 @@
 """Temperature, thresholds and the notion of "familiar", all chosen on slices held out of training."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
 import numpy as np
+import PIL.Image
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
@@ -18,9 +20,14 @@ SLACK: Final = 1.3
 COVERAGE_LOSS: Final = 0.05
 LEAST_MARGIN, WIDEST_MARGIN = 0.05, 0.3
 BINS: Final = 15
+MASK_LEVELS: Final = (0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7)
+CONTRADICTED: Final = 0.02
+LEAST_AREA: Final = 0.002
 
 Logits = NDArray[np.float32]
 Targets = NDArray[np.int64]
+Limits = Mapping[str, float]
+"""The largest ``distance`` and ``foreignness`` that are not refused."""
 
 
 def temperature(logits: Logits, targets: Targets) -> float:
@@ -58,6 +65,33 @@ def margin(probabilities: NDArray[np.float64], targets: Targets) -> float:
     fair = [c for c in candidates if (lead < c).any() and wrong[lead < c].mean() >= 0.4]
     widest = float(np.quantile(lead, COVERAGE_LOSS))
     return round(float(np.clip(min(max(fair, default=0.1), widest), LEAST_MARGIN, WIDEST_MARGIN)), 4)
+
+
+def outline(masks: NDArray[np.float32], truths: NDArray[np.uint8], targets: Targets) -> dict[str, float]:
+    """``mask``: the probability of a point at which outlines agree best with the experts'.
+
+    ``mask_area``: the share of the square that all but ``CONTRADICTED`` of the healthy slices leave
+    unoutlined at that probability. ``masks`` (n, m, m); ``truths`` (n, side, side), 0 to 255, a
+    constant 128 where nobody drew the outline.
+    """
+    drawn = truths.max(axis=(1, 2)) > 128
+    truth = reduced(truths[drawn], masks.shape[1]) >= 128
+    best = max(MASK_LEVELS, key=lambda level: mean_dice(masks[drawn] >= level, truth)) if drawn.any() else 0.5
+    areas = (masks[targets == HEALTHY] >= best).mean(axis=(1, 2))
+    limit = float(np.quantile(areas, 1 - CONTRADICTED)) if areas.size else 1.0
+    return {"mask": best, "mask_area": round(max(limit, LEAST_AREA), 5)}
+
+
+def mean_dice(found: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
+    """Over the slices of two stacks (n, m, m) of masks; two empty masks count as 0."""
+    common = (found & truth).sum(axis=(1, 2))
+    return float(np.mean(2 * common / np.maximum(found.sum(axis=(1, 2)) + truth.sum(axis=(1, 2)), 1)))
+
+
+def reduced(truths: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """Pictures or masks (n, …, …) averaged down to (n, side, side)."""
+    small = (PIL.Image.fromarray(t).resize((side, side), PIL.Image.Resampling.BOX) for t in truths)
+    return np.stack([np.asarray(picture) for picture in small])
 
 
 def familiar(
@@ -120,13 +154,11 @@ def _known_moment(familiar: Familiar) -> NDArray[np.float64]:
     return np.asarray(np.eye(len(origin)) - added + (shares[:, None] * apart).T @ apart)
 
 
-def strangeness(
-    familiar: Familiar, limits: dict[str, float], embeddings: NDArray[np.float32]
-) -> NDArray[np.float64]:
+def strangeness(familiar: Familiar, limits: Limits, embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
     """How near embeddings come to a refusal: above 1 one of the two limits is passed."""
-    parts = (familiar.distance(embeddings), familiar.foreignness(embeddings))
-    ratios = [part / max(limit, 1e-6) for part, limit in zip(parts, limits.values(), strict=True)]
-    return np.asarray(np.max(ratios, axis=0), np.float64)
+    distance = familiar.distance(embeddings) / max(limits["distance"], JITTER)
+    foreignness = familiar.foreignness(embeddings) / max(limits["foreignness"], JITTER)
+    return np.asarray(np.maximum(distance, foreignness), np.float64)
 
 
 def limits(familiar: Familiar, embeddings: NDArray[np.float32]) -> dict[str, float]:

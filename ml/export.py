@@ -14,8 +14,20 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from ml import bundle, calibrate, datasets, decision, images, networks, preprocess, report, train
-from ml.engine import LiteRt
+from ml import (
+    bundle,
+    calibrate,
+    datasets,
+    decision,
+    examples,
+    networks,
+    preprocess,
+    report,
+    strangers,
+    train,
+)
+from ml.datasets import Row
+from ml.engine import LiteRt, Outputs
 from ml.errors import BundleError
 from ml.labels import CLASSES
 from ml.predictor import NOTICE, Predictor
@@ -79,24 +91,34 @@ def _fill(draft: Path, run: Path, recipe: Recipe, data: Path) -> None:
 
 
 def _smallest_faithful(model: Any, recipe: Recipe, data: Path, path: Path) -> str:
-    """Convert to the smallest form that keeps classes and probabilities; returns its name.
+    """Convert to the smallest form that keeps classes, probabilities and outlines; returns its name.
 
     A class may change where its lead is so small that the answer is "uncertain" in any case.
     """
-    pictures, _ = _validation(recipe, data)
-    expected = decision.softmax(train.outputs(model, pictures)[0], 1.0)
-    clear = np.diff(np.sort(expected)[:, -2:])[:, 0] >= calibrate.LEAST_MARGIN
+    pictures = _validation(recipe, data).pictures
+    reference = train.outputs(model, pictures)
     for form in FORMS:
         path.write_bytes(converted(model, form))
-        found = decision.softmax(LiteRt(path, threads=2).run(_scaled(pictures))[0], 1.0)
-        moved = float(np.abs(expected - found).max())
-        changed = int(np.sum(clear & (expected.argmax(axis=1) != found.argmax(axis=1))))
+        moved, changed, shifted = _differences(reference, LiteRt(path, threads=2).run(_scaled(pictures)))
         log.info(
-            "%s: largest difference %.4f, %d of %d clear classes changed", form, moved, changed, clear.sum()
+            "%s: largest difference %.4f, outlines %.4f, %d classes changed", form, moved, shifted, changed
         )
-        if not changed and moved <= LARGEST_DIFFERENCE:
+        if not changed and max(moved, shifted) <= LARGEST_DIFFERENCE:
             return form
     raise BundleError(f"LiteRT moves a probability by {moved:.4f} from Keras.", code="bundle_disagrees")
+
+
+def _differences(reference: train.Outputs, found: Outputs) -> tuple[float, int, float]:
+    """Largest move of a probability, clear classes changed, and the share of points outlined otherwise."""
+    expected, other = (decision.softmax(logits, 1.0) for logits in (reference.logits, found.logits))
+    clear = np.diff(np.sort(expected)[:, -2:])[:, 0] >= calibrate.LEAST_MARGIN
+    changed = int(np.sum(clear & (expected.argmax(axis=1) != other.argmax(axis=1))))
+    shifted = 0.0
+    if reference.masks is not None and found.masks is not None:
+        outlined = (reference.masks >= 0.5) | (found.masks >= 0.5)
+        both = (reference.masks >= 0.5) & (found.masks >= 0.5)
+        shifted = float((outlined.sum() - both.sum()) / max(outlined.sum(), 1))
+    return float(np.abs(expected - other).max()), changed, shifted
 
 
 def converted(model: Any, form: str) -> bytes:
@@ -109,35 +131,32 @@ def converted(model: Any, form: str) -> bytes:
     return bytes(converter.convert())
 
 
-def _validation(recipe: Recipe, data: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    _, held = datasets.training_and_validation(datasets.records(data, recipe.data.tables), recipe.data)
-    return datasets.pixels(data, held, recipe.network.size), np.array([row.target for row in held])
+def _held(recipe: Recipe, data: Path) -> list[Row]:
+    return datasets.training_and_validation(datasets.records(data, recipe.data.tables), recipe.data)[1]
+
+
+def _validation(recipe: Recipe, data: Path) -> train.Validation:
+    return train.validation(recipe, data, _held(recipe, data))
 
 
 def _calibrate(recipe: Recipe, data: Path, draft: Path) -> dict[str, Any]:
     """Temperature and thresholds, all from the slices held out of training."""
     engine = LiteRt(draft / bundle.NETWORK, threads=2)
-    pictures, targets = _validation(recipe, data)
-    logits = engine.run(_scaled(pictures)).logits
-    temperature = calibrate.temperature(logits, targets)
-    probabilities = decision.softmax(logits, temperature)
-    limits, refused = _refusal(engine, recipe, data, draft)
+    pictures, targets, masks = _validation(recipe, data)
+    found = engine.run(_scaled(pictures))
+    temperature = calibrate.temperature(found.logits, targets)
+    probabilities = decision.softmax(found.logits, temperature)
     thresholds = {
         "tumour": calibrate.tumour_threshold(probabilities, targets),
         "margin": calibrate.margin(probabilities, targets),
-        **limits,
+        **_refusal(engine, recipe, data, draft),
     }
-    return {
-        "temperature": temperature,
-        "thresholds": thresholds,
-        "validation_slices": len(targets),
-        "not_brain_mri_refused_unseen": refused,
-    }
+    if found.masks is not None:
+        thresholds |= calibrate.outline(found.masks, masks, targets)
+    return {"temperature": temperature, "thresholds": thresholds, "validation_slices": len(targets)}
 
 
-def _refusal(
-    engine: LiteRt, recipe: Recipe, data: Path, draft: Path
-) -> tuple[dict[str, float], float | None]:
+def _refusal(engine: LiteRt, recipe: Recipe, data: Path, draft: Path) -> dict[str, float]:
     """Learn what is familiar from training slices, set its limits on held-out ones.
 
     Both with one hard variant of each slice, so that another framing or noise is no reason to refuse.
@@ -145,23 +164,24 @@ def _refusal(
     rows, held = datasets.training_and_validation(datasets.records(data, recipe.data.tables), recipe.data)
     known, unseen = (_with_variants(engine, recipe, data, part) for part in (rows, held))
     cells = np.array([row.cell for row in rows] * 2)
-    strangers = _strangers(engine, recipe.network.size, data)
-    familiar = calibrate.familiar(known, cells, strangers)
+    familiar = calibrate.familiar(known, cells, _strangers(engine, recipe, data))
     familiar.save(draft / bundle.FAMILIAR)
-    return calibrate.limits(familiar, unseen), calibrate.refused_unseen(known, cells, strangers, unseen)
+    return calibrate.limits(familiar, unseen)
 
 
-def _with_variants(
-    engine: LiteRt, recipe: Recipe, data: Path, rows: list[datasets.Row]
-) -> NDArray[np.float32]:
+def _with_variants(engine: LiteRt, recipe: Recipe, data: Path, rows: list[Row]) -> NDArray[np.float32]:
     """Embeddings (2n, k): the slices as they are, then a variant of each."""
     plain = datasets.pixels(data, rows, recipe.network.size)
-    return engine.run(_scaled(np.concatenate([plain, train.variants(recipe, data, rows)])))[1]
+    return engine.run(_scaled(np.concatenate([plain, examples.variants(recipe, data, rows)]))).embeddings
 
 
-def _strangers(engine: LiteRt, size: int, data: Path) -> NDArray[np.float32]:
-    paths = report.stranger_paths(data)
-    return engine.run(np.stack([preprocess.prepare(images.read(p).slices[0], size) for p in paths]))[1]
+def _strangers(engine: LiteRt, recipe: Recipe, data: Path) -> NDArray[np.float32]:
+    """Embeddings (n, k) of the pictures to learn from, and of as many generated ones."""
+    size, rng = recipe.network.size, np.random.default_rng(recipe.seed)
+    learnt = strangers.pictures(data, size)
+    brains = datasets.pixels(data, _held(recipe, data), size)
+    made = [strangers.generated(brains[rng.integers(len(brains))], rng) for _ in range(len(learnt))]
+    return engine.run(_scaled(np.concatenate([learnt, np.stack(made)]))).embeddings
 
 
 def _scaled(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -1,35 +1,58 @@
-"""The networks, in Keras 3 only. Every one maps (n, size, size, 1) to ``logits`` and ``embedding``."""
+"""The networks, in Keras 3 only. Every one maps (n, size, size, 1) to ``logits`` and ``embedding``.
+
+``residual_unet`` also gives ``mask``: how likely every point of the square belongs to a tumour.
+"""
 
 from collections.abc import Callable
 from typing import Any, Final
 
 import keras
-from keras import layers
+from keras import layers, ops
 
 from ml.labels import CLASSES
+from ml.normalisation import BatchNormalization
 from ml.recipe import Network
 
 # Keras ships no type information for its tensors and layers.
 Tensor = Any
 Model = Any
 
+COARSEST: Final = 32
+"""The side of ``residual_unet``'s pictures must be a multiple of this."""
 
-def build(network: Network, *, precision: str = "float32", seed: int = 0) -> Model:
-    """A model with outputs [logits (n, 4), embedding (n, k)], both float32, in the order of CLASSES."""
+MOMENTUM: Final = 0.97
+"""Of the statistics of batch normalisation."""
+
+FLOOR: Final = 0.02
+"""The weight of a point outside the outline, so that an empty outline means the whole picture."""
+
+
+def build(network: Network, *, precision: str = "float32", seed: int = 0, any_size: bool = False) -> Model:
+    """A model with outputs [logits (n, 4), embedding (n, k)], perhaps mask (n, m, m, 1) in [0, 1].
+
+    All float32; m is a quarter of the size. ``any_size`` leaves the side of the pictures open.
+    """
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(precision)
     keras.utils.set_random_seed(seed)
+    side = None if any_size else network.size
     try:
-        inputs = layers.Input((network.size, network.size, 1), name="slice")
-        logits, embedding = BUILDERS[network.kind](inputs, network)
-        return keras.Model(inputs, [logits, embedding], name=network.kind)
+        inputs = layers.Input((side, side, 1), name="slice")
+        return keras.Model(inputs, list(BUILDERS[network.kind](inputs, network)), name=network.kind)
     finally:
         keras.config.set_dtype_policy(before)
 
 
-def classifier(model: Model) -> Model:
-    """The part that is trained: from slices to logits, sharing the weights of ``model``."""
-    return keras.Model(model.input, model.outputs[0], name=f"{model.name}_classifier")
+def trainee(model: Model) -> Model:
+    """What is trained, sharing the weights of ``model``: its outputs by name, and ``foreign``.
+
+    ``foreign`` is a logit (n, 1), linear in the embedding, of a picture that is not brain MRI: it
+    makes the embedding tell such pictures, and is not part of ``model``.
+    """
+    logits, embedding, *mask = model.outputs
+    foreign = layers.Dense(1, dtype="float32", name="foreign")(embedding)
+    outputs = {"logits": logits, "foreign": foreign, **({"mask": mask[0]} if mask else {})}
+    return keras.Model(model.input, outputs, name=f"{model.name}_trainee")
 
 
 def _logits(features: Tensor) -> Tensor:
@@ -63,6 +86,22 @@ def _dense(features: Tensor, units: int, network: Network) -> Tensor:
 
 def _residual(inputs: Tensor, network: Network) -> tuple[Tensor, Tensor]:
     """A plain residual network: two strided convolutions, then four stages of doubling width."""
+    stages = _encode(inputs, network)
+    pooled = layers.GlobalAveragePooling2D()(stages[-1])
+    return _logits(layers.Dropout(network.dropout)(pooled)), _embedding(stages)
+
+
+def _residual_unet(inputs: Tensor, network: Network) -> tuple[Tensor, Tensor, Tensor]:
+    """The same encoder with a decoder; the classes see the outlined region by itself, too."""
+    stages = _encode(inputs, network)
+    mask = _decode(stages, network)
+    pooled = [layers.GlobalAveragePooling2D()(stages[-1]), *_region(mask, stages[-2:])]
+    features = layers.Dropout(network.dropout)(layers.Concatenate()(pooled))
+    return _logits(features), _embedding(stages), mask
+
+
+def _encode(inputs: Tensor, network: Network) -> list[Tensor]:
+    """Features at a 4th, 8th, 16th and 32nd of the size."""
     features = _convolution(inputs, network.width // 2, stride=2)
     features = _convolution(features, network.width, stride=2)
     stages = []
@@ -71,8 +110,44 @@ def _residual(inputs: Tensor, network: Network) -> tuple[Tensor, Tensor]:
             stride = 2 if stage and not block else 1
             features = _block(features, network.width * 2**stage, stride)
         stages.append(features)
+    return stages
+
+
+def _decode(stages: list[Tensor], network: Network) -> Tensor:
+    """From the coarsest stage up: each finer one is added and smoothed by a convolution."""
+    widths = [network.width, 3 * network.width // 2, 2 * network.width]
+    features = stages[-1]
+    for finer, width in zip(reversed(stages[:-1]), reversed(widths), strict=True):
+        coarse = layers.UpSampling2D()(_convolution(features, width, kernel=1, activate=False))
+        lateral = _convolution(finer, width, kernel=1, activate=False)
+        features = _convolution(layers.ReLU()(layers.Add()([coarse, lateral])), width)
+    point = layers.Conv2D(1, 1, dtype="float32", bias_initializer=keras.initializers.Constant(-4.0))(features)
+    return layers.Activation("sigmoid", dtype="float32", name="mask")(point)
+
+
+def _region(mask: Tensor, stages: list[Tensor]) -> list[Tensor]:
+    """Channel means of a 16th and a 32nd of the size over the outlined region.
+
+    Over the whole picture where nothing is outlined. The classes do not teach the mask.
+    """
+    shares = [layers.AveragePooling2D(factor)(ops.stop_gradient(mask)) + FLOOR for factor in (4, 8)]
+    return [
+        ops.sum(ops.cast(stage, "float32") * share, axis=(1, 2)) / ops.sum(share, axis=(1, 2))
+        for stage, share in zip(stages, shares, strict=True)
+    ]
+
+
+def _mobilenet(inputs: Tensor, network: Network) -> tuple[Tensor, Tensor]:
+    """MobileNetV2 in three equal channels, for what ImageNet's starting weights are worth."""
+    body = keras.applications.MobileNetV2(
+        include_top=False, weights=network.start or None, input_shape=(network.size, network.size, 3)
+    )
+    for layer in body.layers:
+        if isinstance(layer, layers.BatchNormalization):
+            layer.momentum = MOMENTUM  # with 0.999 the statistics lag hundreds of steps behind the weights
+    features = body(layers.Concatenate()([layers.Rescaling(2.0, offset=-1.0)(inputs)] * 3))
     pooled = layers.GlobalAveragePooling2D()(features)
-    return _logits(layers.Dropout(network.dropout)(pooled)), _embedding(stages)
+    return _logits(layers.Dropout(network.dropout)(pooled)), _embedding([features])
 
 
 def _block(features: Tensor, filters: int, stride: int) -> Tensor:
@@ -92,11 +167,13 @@ def _convolution(
     features: Tensor, filters: int, *, kernel: int = 3, stride: int = 1, activate: bool = True
 ) -> Tensor:
     features = layers.Conv2D(filters, kernel, strides=stride, padding="same", use_bias=False)(features)
-    features = layers.BatchNormalization(momentum=0.97)(features)
+    features = BatchNormalization(momentum=MOMENTUM)(features)
     return layers.ReLU()(features) if activate else features
 
 
-BUILDERS: Final[dict[str, Callable[[Tensor, Network], tuple[Tensor, Tensor]]]] = {
+BUILDERS: Final[dict[str, Callable[[Tensor, Network], tuple[Tensor, ...]]]] = {
     "seed_cnn": _seed_cnn,
     "residual": _residual,
+    "residual_unet": _residual_unet,
+    "mobilenet": _mobilenet,
 }

@@ -19,7 +19,10 @@ class RecipeError(MlError):
 
 @dataclass(frozen=True)
 class Network:
-    """``kind`` names a builder in ``ml.networks``; ``size`` is the side of the square input."""
+    """``kind`` names a builder in ``ml.networks``; ``size`` is the side of the square input.
+
+    ``start`` is a file of weights that ``mobilenet`` begins with instead of random ones.
+    """
 
     kind: str
     size: int
@@ -27,6 +30,7 @@ class Network:
     blocks: int = 1
     dropout: float = 0.0
     l1: float = 0.0
+    start: str = ""
 
 
 @dataclass(frozen=True)

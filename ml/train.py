@@ -12,23 +12,39 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
+from keras import ops
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from ml import augment, datasets, networks
-from ml.augment import Augmentation, Grey
+from ml import calibrate, datasets, examples, networks
 from ml.datasets import Row
+from ml.examples import Batch, Examples
 from ml.labels import CLASSES, NO_TUMOUR
+from ml.normalisation import BatchNormalization
 from ml.recipe import Recipe, Training, parse
 
 AVERAGE_EVERY = 4
-ROOM_TO_TURN = 1.2
+FOREIGN_WEIGHT = 0.5
 
-Batch = tuple[NDArray[np.float32], NDArray[np.float32]]
+
+class Outputs(NamedTuple):
+    """Logits (n, 4), embeddings (n, k) and, of networks that outline, masks (n, m, m) in [0, 1]."""
+
+    logits: NDArray[np.float32]
+    embeddings: NDArray[np.float32]
+    masks: NDArray[np.float32] | None
+
+
+class Validation(NamedTuple):
+    """Prepared slices (n, size, size), their classes, and masks (n, size, size) as in ``Examples``."""
+
+    pictures: NDArray[np.uint8]
+    targets: NDArray[np.int64]
+    masks: NDArray[np.uint8]
 
 
 @dataclass
@@ -39,27 +55,6 @@ class State:
     best_epoch: int = 0
     best_loss: float = math.inf
     finished: bool = False
-
-
-@dataclass(frozen=True)
-class Examples:
-    """Training slices, larger than the network's input, with what augmentation needs to know."""
-
-    pictures: NDArray[np.uint8]
-    depths: NDArray[np.uint8]
-    targets: NDArray[np.int64]
-    stripped: NDArray[np.bool_]
-    chances: NDArray[np.float64] | None = None
-
-    def draw(self, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
-        """``count`` indices: by the recipe's shares, or every example once in random order."""
-        if self.chances is None:
-            return rng.permutation(len(self.targets))[:count]
-        return rng.choice(len(self.targets), count, p=self.chances)
-
-    def variant(self, index: int, size: int, how: Augmentation, rng: np.random.Generator) -> Grey:
-        stripped = bool(self.stripped[index])
-        return augment.vary(self.pictures[index], self.depths[index], size, stripped, how, rng)
 
 
 @dataclass
@@ -92,37 +87,23 @@ def train(recipe: Recipe, data: Path, out: Path) -> Path:
     out.mkdir(parents=True, exist_ok=True)
     (out / "recipe.json").write_text(json.dumps(recipe.as_dict(), indent=1) + "\n")
     rows, held = datasets.training_and_validation(datasets.records(data, recipe.data.tables), recipe.data)
-    examples = _examples(recipe, data, rows)
-    validation = datasets.pixels(data, held, recipe.network.size), np.array([row.target for row in held])
-    run = Run(recipe, out, examples, validation)
+    run = Run(recipe, out, examples.load(recipe, data, rows), validation(recipe, data, held))
     run.resume()
     run.go()
     return out / "best.weights.h5"
 
 
-def read_recipe(run: Path) -> Recipe:
-    return parse(run.name, json.loads((run / "recipe.json").read_text()))
-
-
-def _examples(recipe: Recipe, data: Path, rows: Sequence[Row]) -> Examples:
-    pictures = datasets.pixels(data, rows, round(recipe.network.size * ROOM_TO_TURN))
-    return Examples(
-        pictures,
-        np.stack(
-            [augment.depth(picture) for picture in tqdm(pictures, desc="depth", leave=False, disable=None)]
-        ),
-        np.array([row.target for row in rows]),
-        np.array([row.source == "healthy" for row in rows]),
-        _chances(rows, recipe),
+def validation(recipe: Recipe, data: Path, held: Sequence[Row]) -> Validation:
+    size = recipe.network.size
+    return Validation(
+        datasets.pixels(data, held, size),
+        np.array([row.target for row in held]),
+        examples.masks(data, held, size),
     )
 
 
-def _chances(rows: Sequence[Row], recipe: Recipe) -> NDArray[np.float64] | None:
-    if not recipe.data.weights:
-        return None
-    cells = [row.cell for row in rows]
-    shares = np.array([recipe.data.weights.get(cell, 0.0) / cells.count(cell) for cell in cells])
-    return np.asarray(shares / shares.sum())
+def read_recipe(run: Path) -> Recipe:
+    return parse(run.name, json.loads((run / "recipe.json").read_text()))
 
 
 class Run:
@@ -132,20 +113,32 @@ class Run:
         self,
         recipe: Recipe,
         out: Path,
-        examples: Examples,
-        validation: tuple[NDArray[np.uint8], NDArray[np.int64]],
+        learnt: Examples,
+        held: Validation,
     ) -> None:
-        self.recipe, self.out, self.examples, self.validation = recipe, out, examples, validation
+        self.recipe, self.out, self.examples, self.validation = recipe, out, learnt, held
         self.state = State()
         self.average = Average(recipe.training.ema)
-        self.model = networks.build(recipe.network, precision=recipe.training.precision, seed=recipe.seed)
-        self.classifier = networks.classifier(self.model)
-        self.judged = networks.build(recipe.network, precision=recipe.training.precision)
-        _compile(self.classifier, recipe.training)
+        self.trainee = networks.trainee(self._network(recipe.seed))
+        self.judged = self._network(recipe.seed)
+        self.judged_trainee = networks.trainee(self.judged)
+        _compile(self.trainee, recipe.training)
+
+    def _network(self, seed: int) -> Any:
+        training = self.recipe.training
+        return networks.build(
+            self.recipe.network, precision=training.precision, seed=seed, any_size=bool(training.sizes)
+        )
+
+    @property
+    def size(self) -> int:
+        """The side of the pictures of the present epoch."""
+        sizes = self.recipe.training.sizes or (self.recipe.network.size,)
+        return sizes[min(self.state.epoch * len(sizes) // self.recipe.training.epochs, len(sizes) - 1)]
 
     @property
     def steps(self) -> int:
-        images = self.recipe.training.images_per_epoch or len(self.examples.targets)
+        images = self.recipe.training.images_per_epoch or len(self.examples.rows)
         return max(1, images // self.recipe.training.batch)
 
     def resume(self) -> None:
@@ -153,10 +146,10 @@ class Run:
         if not (self.out / "state.json").is_file():
             return
         self.state = State(**json.loads((self.out / "state.json").read_text()))
-        kept = keras.saving.load_model(self.out / "last.keras")
-        self.classifier.optimizer.build(self.classifier.trainable_variables)
-        _assign(self.classifier.variables, kept.variables)
-        _assign(self.classifier.optimizer.variables, kept.optimizer.variables)
+        kept = keras.saving.load_model(self.out / "last.keras", custom_objects=CUSTOM)
+        self.trainee.optimizer.build(self.trainee.trainable_variables)
+        _assign(self.trainee.variables, kept.variables)
+        _assign(self.trainee.optimizer.variables, kept.optimizer.variables)
         if self.average.momentum:
             self.average.load(self.out / "average.npz")
 
@@ -178,18 +171,22 @@ class Run:
         losses = []
         title = f"epoch {self.state.epoch + 1}/{self.recipe.training.epochs}"
         bar = tqdm(self._batches(), total=self.steps, desc=title, unit="batch", mininterval=5)
-        for step, (x, y) in enumerate(bar):
-            self.classifier.optimizer.learning_rate = self._learning_rate(step)
-            self.classifier.reset_metrics()
-            losses.append(float(self.classifier.train_on_batch(x, y)))
+        for step, batch in enumerate(bar):
+            self.trainee.optimizer.learning_rate = self._learning_rate(step)
+            self.trainee.reset_metrics()
+            losses.append(float(_loss_of(self.trainee.train_on_batch(batch.x, self._truth(batch)))))
             if self.average.momentum and step % AVERAGE_EVERY == 0:
-                self.average.add(self.classifier.get_weights())
+                self.average.add(self.trainee.get_weights())
             bar.set_postfix(loss=f"{np.mean(losses[-50:]):.3f}", refresh=False)
         return float(np.mean(losses))
 
+    def _truth(self, batch: Batch) -> dict[str, NDArray[np.float32]]:
+        truths = {"logits": batch.classes, "foreign": batch.foreign, "mask": batch.masks}
+        return {name: truths[name] for name in self.trainee.output}
+
     def _reseed(self) -> None:
         """Dropout draws from the seed and the epoch: checkpoints do not keep its generator."""
-        for variable in self.classifier.variables:
+        for variable in self.trainee.variables:
             if variable.path.endswith("seed_generator_state"):
                 variable.assign(np.array([self.recipe.seed, self.state.epoch]))
 
@@ -204,12 +201,12 @@ class Run:
         return training.learning_rate * (0.01 + 0.99 * (1 + math.cos(math.pi * min(progress, 1.0))) / 2)
 
     def _batches(self) -> Iterator[Batch]:
-        return ahead(batches(self.recipe, self.examples, self.state.epoch, self.steps))
+        return ahead(examples.batches(self.recipe, self.examples, self.state.epoch, self.steps, self.size))
 
     def _judge(self, loss: float) -> None:
         """Validate the averaged weights where there are any; keep them if they are the best."""
-        self.judged.set_weights(self.average.weights or self.classifier.get_weights())
-        figures = validate(self.judged, *self.validation)
+        self.judged_trainee.set_weights(self.average.weights or self.trainee.get_weights())
+        figures = validate(self.judged, self.validation, self.size)
         last = not self.recipe.training.patience
         if last or figures["val_loss"] < self.state.best_loss:
             self.state.best_loss, self.state.best_epoch = figures["val_loss"], self.state.epoch
@@ -229,7 +226,7 @@ class Run:
     def _checkpoint(self) -> None:
         """Written beside and renamed, so that a kill at any moment leaves a whole checkpoint."""
         partial = self.out / "partial.keras"
-        self.classifier.save(partial)
+        self.trainee.save(partial)
         partial.replace(self.out / "last.keras")
         if self.average.momentum:
             self.average.save(self.out / "average.partial.npz")
@@ -248,28 +245,42 @@ def _compile(model: Any, training: Training) -> None:
         optimizer = keras.optimizers.Adam(training.learning_rate)
     else:
         optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
-    loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=training.label_smoothing)
-    model.compile(optimizer, loss)
+    classes = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=training.label_smoothing)
+    losses = {
+        "logits": classes,
+        "foreign": keras.losses.BinaryCrossentropy(from_logits=True),
+        "mask": outline_loss,
+    }
+    weights = {"logits": 1.0, "foreign": FOREIGN_WEIGHT, "mask": training.mask_weight}
+    model.compile(
+        optimizer,
+        {name: losses[name] for name in model.output},
+        loss_weights={name: weights[name] for name in model.output},
+    )
 
 
-def batches(recipe: Recipe, examples: Examples, epoch: int, steps: int) -> Iterator[Batch]:
-    """(x float32 (n, size, size, 1) in [0, 1], y one-hot (n, 4)); a function of the seed and epoch."""
-    rng = np.random.default_rng((recipe.seed, epoch))
-    how = Augmentation.from_recipe(recipe.augment)
-    size, count = recipe.network.size, recipe.training.batch
-    order = examples.draw(steps * count, rng)
-    for start in range(0, steps * count, count):
-        chosen = order[start : start + count]
-        x = np.stack([examples.variant(index, size, how, rng) for index in chosen])
-        y = np.eye(len(CLASSES), dtype=np.float32)[examples.targets[chosen]]
-        yield x[..., np.newaxis].astype(np.float32) / np.float32(255), y
+def _loss_of(result: Any) -> float:
+    """The total: Keras gives it alone, or first in a list with those of the outputs."""
+    return float(result[0]) if isinstance(result, list | tuple) else float(result)
 
 
-def variants(recipe: Recipe, data: Path, rows: Sequence[Row]) -> NDArray[np.uint8]:
-    """One random variant (n, size, size) of every row, as training would see it."""
-    examples = _examples(recipe, data, rows)
-    how, rng = Augmentation.from_recipe(recipe.augment), np.random.default_rng(recipe.seed)
-    return np.stack([examples.variant(i, recipe.network.size, how, rng) for i in range(len(rows))])
+def outline_loss(truth: Any, found: Any) -> Any:
+    """Per slice (n,): cross-entropy of every point, and one minus soft Dice where there is a tumour.
+
+    ``truth`` (n, m, m, 1) is -1 where nobody outlined the tumour: such a slice teaches nothing.
+    """
+    axes = (1, 2, 3)
+    known = ops.cast(ops.max(truth, axis=axes) >= 0, "float32")
+    sick = ops.cast(ops.max(truth, axis=axes) > 0, "float32")
+    drawn = ops.maximum(truth, 0.0)
+    likely = ops.clip(found, 1e-6, 1 - 1e-6)
+    entropy = -ops.mean(drawn * ops.log(likely) + (1 - drawn) * ops.log(1 - likely), axis=axes)
+    common = 2 * ops.sum(drawn * found, axis=axes) + 1
+    dice = common / (ops.sum(drawn, axis=axes) + ops.sum(found, axis=axes) + 1)
+    return known * (4 * entropy + sick * (1 - dice))
+
+
+CUSTOM = {"outline_loss": outline_loss, "BatchNormalization": BatchNormalization}
 
 
 def ahead(source: Iterator[Batch], room: int = 6) -> Iterator[Batch]:
@@ -291,9 +302,11 @@ def ahead(source: Iterator[Batch], room: int = 6) -> Iterator[Batch]:
         yield item
 
 
-def validate(model: Any, pictures: NDArray[np.uint8], targets: NDArray[np.int64]) -> dict[str, float]:
-    """Loss, accuracy, macro recall and tumours called ``notumor``."""
-    logits, _ = outputs(model, pictures)
+def validate(model: Any, held: Validation, size: int) -> dict[str, float]:
+    """Loss, accuracy, macro recall, tumours called ``notumor`` and Dice, with pictures of this size."""
+    same = held.pictures.shape[1] == size
+    found = outputs(model, held.pictures if same else calibrate.reduced(held.pictures, size))
+    logits, targets = found.logits, held.targets
     shifted = logits - logits.max(axis=1, keepdims=True)
     losses = np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(targets)), targets]
     called = logits.argmax(axis=1)
@@ -305,15 +318,24 @@ def validate(model: Any, pictures: NDArray[np.uint8], targets: NDArray[np.int64]
         "val_macro_recall": round(float(np.mean(recalls)), 4),
         "val_missed": int(np.sum((called == healthy) & (targets != healthy))),
         "val_false_alarms": int(np.sum((called != healthy) & (targets == healthy))),
+        **_mean_dice(held.masks, found.masks),
     }
 
 
-def outputs(model: Any, pictures: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Logits (n, 4) and embeddings (n, k) of prepared uint8 pictures (n, size, size)."""
-    logits, embeddings = [], []
+def _mean_dice(truths: NDArray[np.uint8], masks: NDArray[np.float32] | None) -> dict[str, float]:
+    """Over the slices with an outlined tumour, at the resolution of the network's mask."""
+    drawn = (truths.max(axis=(1, 2)) > examples.UNKNOWN) if len(truths) else np.zeros(0, np.bool_)
+    if masks is None or not drawn.any():
+        return {}
+    truth = calibrate.reduced(truths[drawn], masks.shape[1]) >= examples.UNKNOWN
+    return {"val_dice": round(calibrate.mean_dice(masks[drawn] >= 0.5, truth), 4)}
+
+
+def outputs(model: Any, pictures: NDArray[np.uint8]) -> Outputs:
+    """What a network says of prepared pictures (n, size, size)."""
+    parts = []
     for start in range(0, len(pictures), 64):
         x = pictures[start : start + 64, ..., np.newaxis].astype(np.float32) / 255
-        some_logits, some_embeddings = model.predict_on_batch(x)
-        logits.append(some_logits)
-        embeddings.append(some_embeddings)
-    return np.concatenate(logits), np.concatenate(embeddings)
+        parts.append([np.asarray(part) for part in model.predict_on_batch(x)])
+    logits, embeddings, *masks = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return Outputs(logits, embeddings, masks[0][..., 0] if masks else None)

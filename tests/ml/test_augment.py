@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 
 from ml import augment
-from ml.augment import Augmentation
+from ml.augment import Augmentation, Sample, Variant
 from tests.ml.pictures import brain, bytes_of
 
-PICTURE = bytes_of(brain(height=96, width=96))
+PICTURE = bytes_of(brain(height=96, width=96, tumour=False))
+DISC = np.zeros((96, 96), np.uint8)
+DISC[30:46, 52:68] = 255
 EVERYTHING = Augmentation(
     turn=0.5,
     tilt=15,
@@ -21,16 +23,29 @@ EVERYTHING = Augmentation(
     bias=0.5,
     blur=0.5,
     coarse=0.5,
+    jumble=0.5,
+    lesion=0.5,
     noise=0.5,
+    jpeg=0.5,
     strip=0.5,
     skull=0.5,
+    window=0.5,
     text=0.5,
 )
 
 
+def sample(
+    picture: np.ndarray = PICTURE, mask: np.ndarray | None = DISC, *, stripped: bool = False
+) -> Sample:
+    return Sample(picture, augment.depth(picture), augment.brain(picture), mask, stripped)
+
+
+def variant(how: Augmentation, seed: int = 0, *, size: int = 96, **options: object) -> Variant:
+    return augment.vary(sample(**options), size, how, np.random.default_rng(seed))  # type: ignore[arg-type]
+
+
 def vary(how: Augmentation, seed: int = 0, *, stripped: bool = False, size: int = 80) -> np.ndarray:
-    rng = np.random.default_rng(seed)
-    return augment.vary(PICTURE, augment.depth(PICTURE), size, stripped, how, rng)
+    return variant(how, seed, size=size, stripped=stripped).picture
 
 
 def test_without_wishes_the_slice_stays_as_it_is() -> None:
@@ -69,7 +84,7 @@ def test_stripping_removes_the_scalp_and_keeps_the_brain() -> None:
 def test_a_stripped_brain_is_given_a_shell_around_it() -> None:
     bare = np.where(augment.depth(PICTURE) > 60, PICTURE, 0).astype(np.uint8)
     rng = np.random.default_rng(3)
-    dressed = augment.vary(bare, augment.depth(bare), 96, True, Augmentation(skull=1.0), rng)
+    dressed = augment.vary(sample(bare, stripped=True), 96, Augmentation(skull=1.0), rng).picture
     assert (dressed > 0).sum() > 0 and np.count_nonzero(dressed[:, 48]) > np.count_nonzero(bare[:, 48]) * 0.84
 
 
@@ -77,3 +92,60 @@ def test_text_brightens_only_a_few_pixels() -> None:
     written = vary(Augmentation(text=1.0), size=96).astype(int)
     changed = np.abs(written - PICTURE) > 2
     assert 0 < changed.mean() < 0.3
+
+
+def centre(values: np.ndarray) -> tuple[float, float]:
+    rows, columns = np.nonzero(values > 127)
+    return (rows.mean() + 0.5) / values.shape[0], (columns.mean() + 0.5) / values.shape[1]
+
+
+def test_the_outline_moves_with_its_tumour() -> None:
+    """The picture is the outline itself, so both must stay the same whatever moves them."""
+    how = Augmentation(turn=1.0, mirror=0.5, zoom=0.2, shift=0.1, stretch=0.1)
+    for seed in range(20):
+        moved = variant(how, seed, size=96, picture=DISC)
+        assert moved.mask is not None and moved.mask.shape == (24, 24)
+        assert np.allclose(centre(moved.picture), centre(moved.mask), atol=0.03)
+
+
+def test_the_outline_follows_a_brain_that_is_stripped_and_fitted_anew() -> None:
+    marked = np.where(DISC > 0, 255, PICTURE // 4).astype(np.uint8)
+    moved = variant(Augmentation(strip=1.0), 1, picture=marked)
+    assert moved.mask is not None
+    assert np.allclose(centre(np.where(moved.picture > 200, 255, 0)), centre(moved.mask), atol=0.05)
+
+
+def test_a_slice_without_an_outline_stays_without_one() -> None:
+    assert variant(EVERYTHING, mask=None).mask is None
+
+
+def test_recolouring_a_lesion_changes_nothing_far_from_it() -> None:
+    changed = np.abs(variant(Augmentation(lesion=1.0)).picture.astype(int) - PICTURE)
+    assert changed[32:44, 54:66].mean() > 15 and changed[:, :40].max() <= 1
+
+
+def test_a_pasted_tumour_brings_its_outline_and_leaves_the_rest() -> None:
+    donor = sample(np.where(DISC > 0, 240, PICTURE).astype(np.uint8))
+    pasted = augment.paste(sample(mask=np.zeros_like(DISC)), donor)
+    assert pasted is not None and np.array_equal(pasted.mask, DISC)
+    changed = np.abs(pasted.picture.astype(int) - PICTURE)
+    assert changed[34:42, 56:64].mean() > 20 and changed[:, :40].max() == 0
+
+
+def test_no_tumour_is_pasted_outside_the_head() -> None:
+    outside = np.zeros_like(DISC)
+    outside[:8, :8] = 255
+    assert augment.paste(sample(), sample(mask=outside)) is None
+    assert augment.paste(sample(), sample(mask=None)) is None
+
+
+def test_the_brain_is_told_from_the_scalp_by_the_dark_skull_between_them() -> None:
+    picture = bytes_of(brain(height=160, width=160, tumour=False))
+    found = augment.brain(picture) > 0
+    assert found[80, 80] and found.mean() > 0.3 and not found[picture > 200].any()
+    assert not augment.brain(np.zeros((64, 64), np.uint8)).any()
+
+
+def test_a_smaller_window_blanks_an_edge_and_nothing_inside() -> None:
+    cut = variant(Augmentation(window=1.0), 2).picture
+    assert np.abs(cut[20:76, 20:76].astype(int) - PICTURE[20:76, 20:76]).max() <= 1

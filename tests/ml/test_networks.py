@@ -1,21 +1,25 @@
-"""Both networks: shapes, the seed's own layers, sizes."""
+"""The networks: shapes, the seed's own layers, sizes, and normalisation that is Keras' own but fused."""
 
+import keras
 import numpy as np
 import pytest
 
 from ml import networks, recipe
+from ml.normalisation import BatchNormalization
 from ml.recipe import Network, RecipeError
 
 TINY = {
     "seed_cnn": Network("seed_cnn", size=32, dropout=0.3, l1=1e-5),
     "residual": Network("residual", size=32, width=8, blocks=2, dropout=0.2),
+    "residual_unet": Network("residual_unet", size=64, width=8, blocks=1, dropout=0.2),
+    "mobilenet": Network("mobilenet", size=32),
 }
 
 
 @pytest.mark.parametrize("kind", TINY)
 def test_slices_become_logits_and_an_embedding(kind: str) -> None:
-    model = networks.build(TINY[kind])
-    logits, embedding = model.predict_on_batch(np.zeros((3, 32, 32, 1), np.float32))
+    model, size = networks.build(TINY[kind]), TINY[kind].size
+    logits, embedding, *_ = model.predict_on_batch(np.zeros((3, size, size, 1), np.float32))
     assert logits.shape == (3, 4) and logits.dtype == np.float32
     assert embedding.shape[0] == 3 and embedding.shape[1] > 4
 
@@ -38,21 +42,47 @@ def test_the_seed_network_has_the_layers_of_its_description() -> None:
     assert recipe.read("seed_cnn").training.patience == 10
 
 
-def test_the_shipped_network_stays_small() -> None:
-    assert networks.build(recipe.read("residual").network).count_params() < 4_000_000
+def test_the_released_network_stays_small() -> None:
+    assert networks.build(recipe.read("outline").network).count_params() < 4_000_000
 
 
-def test_the_classifier_shares_the_weights_of_its_model() -> None:
-    model = networks.build(TINY["residual"])
-    part = networks.classifier(model)
+def test_an_outlining_network_gives_a_mask_of_a_quarter_of_the_size() -> None:
+    *_, mask = networks.build(TINY["residual_unet"]).predict_on_batch(np.zeros((2, 64, 64, 1), np.float32))
+    assert mask.shape == (2, 16, 16, 1) and mask.dtype == np.float32
+    assert mask.min() >= 0 and mask.max() <= 1
+
+
+def test_a_network_of_any_size_has_the_same_weights_as_one_of_its_own_size() -> None:
+    own, free = (networks.build(TINY["residual_unet"], seed=3, any_size=any_size) for any_size in (0, 1))
+    x = np.random.default_rng(0).random((2, 64, 64, 1), np.float32)
+    for one, other in zip(own.predict_on_batch(x), free.predict_on_batch(x), strict=True):
+        assert np.allclose(one, other, atol=1e-5)
+    assert free.predict_on_batch(x[:, :32, :32])[2].shape == (2, 8, 8, 1)
+
+
+@pytest.mark.parametrize("kind", ["residual", "residual_unet"])
+def test_what_is_trained_shares_the_weights_of_its_model(kind: str) -> None:
+    model = networks.build(TINY[kind])
+    part = networks.trainee(model)
     part.set_weights([weight + 1 for weight in part.get_weights()])
-    x = np.ones((1, 32, 32, 1), np.float32)
-    assert np.allclose(part.predict_on_batch(x), model.predict_on_batch(x)[0])
+    x = np.ones((1, TINY[kind].size, TINY[kind].size, 1), np.float32)
+    assert np.allclose(part.predict_on_batch(x)["logits"], model.predict_on_batch(x)[0])
+    assert set(part.output) == {"logits", "foreign"} | ({"mask"} if kind == "residual_unet" else set())
+
+
+def test_the_fused_normalisation_trains_as_keras_own_does() -> None:
+    x = np.random.default_rng(1).normal(2, 3, (8, 5, 5, 4)).astype(np.float32)
+    ours, theirs = BatchNormalization(momentum=0.9), keras.layers.BatchNormalization(momentum=0.9)
+    for _ in range(3):
+        assert np.allclose(ours(x, training=True), theirs(x, training=True), atol=1e-4)
+    for one, other in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+        assert np.allclose(one, other, rtol=0.02)  # the fused one divides the variance by n - 1
+    assert np.allclose(ours(x), theirs(x), atol=0.02)
 
 
 def test_every_recipe_in_the_folder_is_understood() -> None:
     names = sorted(path.stem for path in recipe.RECIPES.glob("*.toml"))
-    assert {"seed_cnn", "seed_cnn_dev", "residual"} <= set(names)
+    assert {"seed_cnn", "seed_cnn_dev", "residual", "outline"} <= set(names)
     assert all(recipe.read(name).network.kind in networks.BUILDERS for name in names)
 
 
@@ -62,7 +92,7 @@ def test_an_unknown_recipe_names_those_there_are() -> None:
 
 
 def test_a_misspelt_key_is_refused() -> None:
-    values = recipe.read("residual").as_dict()
+    values = recipe.read("outline").as_dict()
     values["training"]["learningrate"] = 1
     with pytest.raises(RecipeError, match="learningrate"):
         recipe.parse("x", values)

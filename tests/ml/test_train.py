@@ -2,15 +2,18 @@
 
 import csv
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from ml import bundle, export, networks, train
+from ml import bundle, datasets, examples, export, networks, train
 from ml.errors import BundleError
+from ml.examples import Batch
 from ml.predictor import Predictor
+from ml.recipe import Recipe
 from tests.ml import tiny
 
 
@@ -74,24 +77,45 @@ def test_training_stops_when_nothing_improves(folder: Path, tmp_path: Path) -> N
     assert len(history(tmp_path / "still")) == 3
 
 
-def test_batches_follow_the_shares_of_the_recipe() -> None:
-    recipe = tiny.recipe()
-    shares = {"glioma/a": 0.75, "notumor/b": 0.25}
-    recipe = replace(recipe, data=replace(recipe.data, weights=shares))
-    rows = [train.Row("p", "glioma", "a", "g", "dev", 0)] * 2 + [
-        train.Row("p", "notumor", "b", "h", "dev", 0)
-    ] * 40
-    chances = train._chances(rows, recipe)
-    assert chances is not None and chances[:2].sum() == pytest.approx(0.75)
-
-
 def test_a_failing_augmentation_is_not_swallowed() -> None:
-    def broken() -> train.Iterator[train.Batch]:
-        yield np.zeros((1, 2, 2, 1), np.float32), np.zeros((1, 4), np.float32)
+    def broken() -> Iterator[Batch]:
+        yield Batch(*(np.zeros(1, np.float32) for _ in range(4)))
         raise ValueError("no such curve")
 
     with pytest.raises(ValueError, match="no such curve"):
         list(train.ahead(broken()))
+
+
+def test_pictures_grow_in_equal_parts_of_the_epochs(run: Path, folder: Path) -> None:
+    grown = tiny.recipe("residual_unet", epochs=4, sizes=(32, 64))
+    grown = replace(grown, network=replace(grown.network, size=64))
+    rows, held = datasets.training_and_validation(datasets.records(folder, ("slices",)), grown.data)
+    at_work = train.Run(grown, run, examples.load(grown, folder, rows), train.validation(grown, folder, held))
+    sizes = []
+    for epoch in range(4):
+        at_work.state.epoch = epoch
+        sizes.append(at_work.size)
+    assert sizes == [32, 32, 64, 64]
+
+
+def test_an_outlining_network_learns_and_takes_up_where_it_stopped(folder: Path, tmp_path: Path) -> None:
+    def recipe(epochs: int) -> Recipe:
+        return tiny.recipe("residual_unet", epochs=epochs, sizes=(32,), learning_rate=3e-3)
+
+    train.train(recipe(1), folder, tmp_path / "halves")
+    train.train(recipe(2), folder, tmp_path / "halves")
+    train.train(recipe(2), folder, tmp_path / "whole")
+    assert len(history(tmp_path / "halves")) == 2 and "val_dice" in history(tmp_path / "halves")[0]
+    for whole, resumed in zip(weights(tmp_path / "whole"), weights(tmp_path / "halves"), strict=True):
+        assert np.allclose(whole, resumed, atol=1e-4)
+
+
+def test_the_loss_of_an_outline_ignores_slices_that_nobody_outlined() -> None:
+    truth, found = np.full((3, 4, 4, 1), -1.0, np.float32), np.full((3, 4, 4, 1), 0.5, np.float32)
+    truth[1] = 0.0
+    truth[2], found[2] = 1.0, 1.0
+    unknown, healthy, hit = np.asarray(train.outline_loss(truth, found))
+    assert unknown == 0 and healthy == pytest.approx(4 * np.log(2), rel=1e-4) and hit < 1e-3
 
 
 def test_an_export_is_a_whole_bundle_that_answers(run: Path, folder: Path, tmp_path: Path) -> None:

@@ -1,0 +1,156 @@
+"""A study: several candidates, each trained without some slices and tested on them.
+
+A study is a TOML file of ``ml/studies``: the ``base`` recipe, ``[base_changes]`` that every run gets
+(a smaller budget), ``[[candidate]]`` with a name and what is changed of the recipe, ``[[test]]`` with
+a name and ``fold`` or ``without`` (sources). Every finished run is kept, so a study that was stopped
+goes on. The holdout takes no part.
+"""
+
+import json
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from ml import datasets, decision, evaluate, networks, recipe, tables, train
+from ml.datasets import Row
+from ml.evaluate import Answers
+from ml.labels import CLASSES
+from ml.recipe import Recipe, RecipeError
+from ml.tables import Table
+
+STUDIES: Final = Path(__file__).resolve().parent / "studies"
+ANSWERS: Final = "answers.npz"
+MEASURES: Final = ("accuracy", "macro_recall", "tumour_sensitivity", "specificity")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One training of a candidate and the test it is for, on slices of these ``tables``."""
+
+    candidate: str
+    test: str
+    recipe: Recipe
+    tables: tuple[str, ...]
+
+
+def read(name: str) -> list[Trial]:
+    """The trials of the study of this name, or of a TOML file given by its path, test by test."""
+    path = Path(name) if name.endswith(".toml") else STUDIES / f"{name}.toml"
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in STUDIES.glob("*.toml")))
+        raise RecipeError(f"There is no study {name}; there are: {known}.")
+    study = tomllib.loads(path.read_text("utf-8"))
+    try:
+        return [_trial(study, candidate, test) for test in study["test"] for candidate in study["candidate"]]
+    except KeyError as error:
+        raise RecipeError(f"Study {name} lacks {error}.") from None
+
+
+def _trial(study: Mapping[str, Any], candidate: Mapping[str, Any], test: Mapping[str, Any]) -> Trial:
+    changes = {key: value for key, value in candidate.items() if key != "name"}
+    place = {"data": {key: value for key, value in test.items() if key != "name"}}
+    base = recipe.read(study["base"])
+    values = base.as_dict()
+    for change in (study.get("base_changes", {}), changes, place):
+        values = _changed(values, change)
+    name = f"{candidate['name']}, {test['name']}"
+    return Trial(candidate["name"], test["name"], recipe.parse(name, values), base.data.tables)
+
+
+def _changed(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The same sections with some of their keys replaced."""
+    sections = {key: value for key, value in changes.items() if isinstance(value, Mapping)}
+    merged = {key: {**values.get(key, {}), **section} for key, section in sections.items()}
+    return {**values, **merged}
+
+
+def run(name: str, data: Path, out: Path) -> Table:
+    """Train and test whatever is not there yet; returns the table of all trials."""
+    trials = read(name)
+    return table(trials, [_answers(trial, data, _folder(out, trial)) for trial in trials])
+
+
+def _folder(out: Path, trial: Trial) -> Path:
+    return out / f"{trial.candidate} - {trial.test}".replace(" ", "_")
+
+
+def _answers(trial: Trial, data: Path, folder: Path) -> Answers:
+    if not (folder / ANSWERS).is_file():
+        weights = train.train(trial.recipe, data, folder)
+        _save(folder / ANSWERS, _tested(trial, data, weights))
+    return _load(folder / ANSWERS)
+
+
+def tested_rows(trial: Trial, data: Path) -> list[Row]:
+    """Slices of ``dev`` that the recipe learns neither themselves nor by another one of their group.
+
+    Of a recipe that leaves sources out, only slices of those sources.
+    """
+    rows = datasets.records(data, trial.tables)
+    learnt, held = datasets.training_and_validation(rows, trial.recipe.data)
+    if not trial.recipe.data.without:
+        return held
+    groups = {row.group for row in learnt}
+    left_out = [row for row in rows if row.source in trial.recipe.data.without and row.split == "dev"]
+    return [row for row in left_out if row.group not in groups and row.unique and not row.flag]
+
+
+def _tested(trial: Trial, data: Path, weights: Path) -> Answers:
+    rows, network = tested_rows(trial, data), trial.recipe.network
+    model = networks.build(network)
+    model.load_weights(weights)
+    found = train.outputs(model, datasets.pixels(data, rows, network.size))
+    probabilities = decision.softmax(found.logits, 1.0)
+    called = [CLASSES[index] for index in probabilities.argmax(axis=1)]
+    return Answers(
+        np.array([row.target for row in rows], np.int64),
+        probabilities,
+        tuple(called),
+        tuple(row.group for row in rows),
+        tuple(row.source for row in rows),
+    )
+
+
+def _save(path: Path, found: Answers) -> None:
+    np.savez_compressed(
+        path,
+        targets=found.targets,
+        probabilities=found.probabilities,
+        strings=np.array(json.dumps([found.outcomes, found.groups, found.sources])),
+    )
+
+
+def _load(path: Path) -> Answers:
+    with np.load(path) as kept:
+        outcomes, groups, sources = (tuple(part) for part in json.loads(str(kept["strings"])))
+        return Answers(kept["targets"], kept["probabilities"], outcomes, groups, sources)
+
+
+def table(trials: Sequence[Trial], answers: Sequence[Answers]) -> Table:
+    """One row for each trial with intervals, and one for each candidate's mean over the sources left out."""
+    pairs = list(zip(trials, answers, strict=True))
+    runs = {f"{trial.test}: {trial.candidate}": evaluate.figures(found) for trial, found in pairs}
+    listed = tables.of_runs(runs, MEASURES)
+    return Table(listed.title, listed.columns, (*listed.rows, *_means(pairs, runs)))
+
+
+def _means(
+    pairs: Sequence[tuple[Trial, Answers]], runs: Mapping[str, Mapping[str, Any]]
+) -> Iterator[tuple[str, ...]]:
+    for candidate in dict.fromkeys(trial.candidate for trial, _ in pairs):
+        left_out = [
+            runs[f"{trial.test}: {candidate}"]
+            for trial, _ in pairs
+            if trial.candidate == candidate and trial.recipe.data.without
+        ]
+        if left_out:
+            yield f"mean over sources left out: {candidate}", *(_mean(left_out, name) for name in MEASURES)
+
+
+def _mean(runs: Sequence[Mapping[str, Any]], measure: str) -> str:
+    values = [found[measure]["value"] for found in runs if found[measure]["value"] is not None]
+    return tables.short(float(np.mean(values)) if values else None)

@@ -1,0 +1,108 @@
+"""What a network learns from: shares, outlines in the pictures' frame, pasted tumours, other pictures."""
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ml import datasets, examples, outlines, preprocess, strangers
+from ml.datasets import Row
+from ml.examples import Examples
+from ml.labels import CLASSES
+from tests.ml import tiny
+from tests.ml.pictures import brain, bytes_of
+
+
+@pytest.fixture(autouse=True)
+def cache_beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tiny.data_folder(tmp_path / "data")
+
+
+def drawn(count: int = 8, side: int = 48) -> Examples:
+    """Half gliomas with an outline in the upper left, half healthy, all axial."""
+    pictures = np.stack([bytes_of(brain(n, height=side, width=side)) for n in range(count)])
+    masks = np.zeros_like(pictures)
+    masks[: count // 2, 12:20, 12:20] = 255
+    rows = tuple(
+        Row(f"{n}", "glioma" if n < count // 2 else "notumor", "a", f"{n}", "dev", 0, view="axial",
+            border="0,0 1,0 1,1" if n < count // 2 else "")
+        for n in range(count)
+    )  # fmt: skip
+    return Examples(rows, pictures, pictures, np.zeros_like(pictures), masks, pictures[:0])
+
+
+def test_slices_are_drawn_by_the_shares_of_the_recipe(folder: Path) -> None:
+    recipe = tiny.recipe()
+    recipe = replace(
+        recipe, data=replace(recipe.data, weights={"glioma/figshare": 0.75, "notumor/healthy": 0.25})
+    )
+    rows = datasets.records(folder, ("slices", "healthy"))
+    found = examples.load(recipe, folder, rows)
+    cells = Counter(rows[i].cell for i in found.draw(2000, np.random.default_rng(0)))
+    assert set(cells) == {"glioma/figshare", "notumor/healthy"}
+    assert cells["glioma/figshare"] / 2000 == pytest.approx(0.75, abs=0.04)
+
+
+def test_an_outline_lies_where_the_prepared_picture_shows_it(folder: Path) -> None:
+    row = next(row for row in datasets.table(folder, "slices") if row.border)
+    found = examples.masks(folder, [row], 64)[0]
+    image = datasets.images.read(folder / row.path).slices[0]
+    _, geometry = preprocess.prepare_with_geometry(image, 64)
+    outline = outlines.outline(folder, row)
+    assert outline is not None
+    rows, columns = np.nonzero(outline)
+    x, y = geometry.to_network(columns.mean() + 0.5, rows.mean() + 0.5)
+    placed = np.nonzero(found > 127)
+    assert abs(placed[0].mean() + 0.5 - y) < 1 and abs(placed[1].mean() + 0.5 - x) < 1
+
+
+def test_a_slice_that_nobody_outlined_teaches_no_outline(folder: Path) -> None:
+    rows = datasets.table(folder, "slices")
+    unknown = next(row for row in rows if row.label != "notumor" and not row.border)
+    healthy = next(row for row in rows if row.label == "notumor")
+    masks = examples.masks(folder, [unknown, healthy], 32)
+    assert (masks[0] == examples.UNKNOWN).all() and not masks[1].any()
+
+
+def test_a_batch_is_a_function_of_seed_epoch_and_size() -> None:
+    recipe = tiny.recipe(batch=4)
+    one, again = (list(examples.batches(recipe, drawn(), 3, 2, 32)) for _ in range(2))
+    other = list(examples.batches(recipe, drawn(), 4, 2, 32))
+    assert len(one) == 2 and one[0].x.shape == (4, 32, 32, 1) and one[0].masks.shape == (4, 8, 8, 1)
+    assert np.array_equal(one[0].x, again[0].x) and not np.array_equal(one[0].x, other[0].x)
+
+
+def test_a_healthy_slice_with_a_pasted_tumour_is_a_tumour() -> None:
+    recipe = replace(tiny.recipe(batch=8), augment={"paste": 1.0})
+    batch = next(examples.batches(recipe, drawn(), 0, 1, 48))
+    glioma = CLASSES.index("glioma")
+    assert (batch.classes[:, glioma] == 1).sum() > 4
+    assert (batch.masks.max(axis=(1, 2, 3)) > 0.5).sum() == (batch.classes[:, glioma] == 1).sum()
+
+
+def test_pictures_of_other_things_belong_to_no_class_and_have_no_outline() -> None:
+    recipe = tiny.recipe(batch=8)
+    recipe = replace(recipe, data=replace(recipe.data, strangers=1.0))
+    batch = next(examples.batches(recipe, drawn(), 0, 1, 32))
+    assert (batch.foreign == 1).all() and np.allclose(batch.classes, 0.25) and not batch.masks.any()
+
+
+def test_generated_pictures_are_repeatable_and_of_the_same_size() -> None:
+    picture = bytes_of(brain(height=64, width=64))
+    for seed in range(25):
+        one, again = (strangers.generated(picture, np.random.default_rng(seed)) for _ in range(2))
+        assert one.shape == (64, 64) and one.dtype == np.uint8 and np.array_equal(one, again)
+
+
+def test_a_picture_is_either_learnt_from_or_judged(folder: Path) -> None:
+    found = strangers.table(folder)
+    judged = {one.path for one in strangers.judged(folder)}
+    assert judged and judged == {one.path for one in found if not one.learnt}
+    assert len(strangers.pictures(folder, 32)) == len(found) - len(judged)

@@ -1,0 +1,110 @@
+"""Studies: what a candidate changes, what it is tested on, and that a stopped study goes on."""
+
+from pathlib import Path
+
+import pytest
+
+from ml import datasets, recipe, study
+from ml.recipe import RecipeError
+from tests.ml import tiny
+
+STUDY = """
+base = "{base}"
+[base_changes.training]
+learning_rate = 0.001
+[[candidate]]
+name = "one"
+[[candidate]]
+name = "two"
+[candidate.network]
+width = 8
+[[test]]
+name = "fold 1"
+fold = 1
+[[test]]
+name = "without healthy"
+without = ["healthy"]
+"""
+
+
+@pytest.fixture(autouse=True)
+def cache_beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tiny.data_folder(tmp_path / "data")
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> str:
+    base = tmp_path / "base.toml"
+    base.write_text(
+        """seed = 1
+[network]
+kind = "residual"
+size = 32
+width = 4
+[data]
+tables = ["slices", "healthy"]
+[training]
+epochs = 1
+batch = 8
+"""
+    )
+    path = tmp_path / "small.toml"
+    path.write_text(STUDY.format(base=base))
+    return str(path)
+
+
+def test_every_candidate_meets_every_test_with_its_own_changes(small: str) -> None:
+    trials = study.read(small)
+    assert [(t.test, t.candidate) for t in trials] == [
+        ("fold 1", "one"),
+        ("fold 1", "two"),
+        ("without healthy", "one"),
+        ("without healthy", "two"),
+    ]
+    assert {t.recipe.training.learning_rate for t in trials} == {0.001}
+    assert [t.recipe.network.width for t in trials] == [4, 8, 4, 8]
+    assert trials[0].recipe.data.fold == 1 and trials[2].recipe.data.without == ("healthy",)
+
+
+def test_a_source_left_out_is_tested_by_people_nobody_learnt_from(small: str, folder: Path) -> None:
+    trial = study.read(small)[2]
+    rows = datasets.records(folder, trial.tables)
+    learnt, _ = datasets.training_and_validation(rows, trial.recipe.data)
+    tested = study.tested_rows(trial, folder)
+    assert tested and {row.source for row in tested} == {"healthy"}
+    assert not {row.group for row in tested} & {row.group for row in learnt}
+    assert "healthy" not in {row.source for row in learnt}
+    assert {row.split for row in tested} == {"dev"}
+
+
+def test_a_study_that_was_stopped_trains_only_what_is_missing(
+    small: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = study.run(small, folder, tmp_path / "runs")
+    monkeypatch.setattr(study.train, "train", lambda *_: pytest.fail("trained again"))
+    assert study.run(small, folder, tmp_path / "runs") == first
+    assert [row[0] for row in first.rows] == [
+        "fold 1: one",
+        "fold 1: two",
+        "without healthy: one",
+        "without healthy: two",
+        "mean over sources left out: one",
+        "mean over sources left out: two",
+    ]
+
+
+def test_every_study_in_the_folder_is_understood() -> None:
+    names = sorted(path.stem for path in study.STUDIES.glob("*.toml"))
+    assert {"parts", "sources"} <= set(names)
+    assert all(study.read(name) for name in names)
+    assert recipe.read("outline").network.size > study.read("sources")[0].recipe.network.size
+
+
+def test_an_unknown_study_names_those_there_are() -> None:
+    with pytest.raises(RecipeError, match="sources"):
+        study.read("everything")
