@@ -155,9 +155,9 @@ class Run:
 
     def go(self) -> None:
         while not self._is_over():
-            loss = self._epoch()
+            loss, size = self._epoch(), self.size
             self.state.epoch += 1
-            self._judge(loss)
+            self._judge(loss, size)
             self._checkpoint()
 
     def _is_over(self) -> bool:
@@ -203,10 +203,10 @@ class Run:
     def _batches(self) -> Iterator[Batch]:
         return ahead(examples.batches(self.recipe, self.examples, self.state.epoch, self.steps, self.size))
 
-    def _judge(self, loss: float) -> None:
+    def _judge(self, loss: float, size: int) -> None:
         """Validate the averaged weights where there are any; keep them if they are the best."""
         self.judged_trainee.set_weights(self.average.weights or self.trainee.get_weights())
-        figures = validate(self.judged, self.validation, self.size)
+        figures = validate(self.judged, self.validation, size)
         last = not self.recipe.training.patience
         if last or figures["val_loss"] < self.state.best_loss:
             self.state.best_loss, self.state.best_epoch = figures["val_loss"], self.state.epoch
