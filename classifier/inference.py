@@ -155,8 +155,8 @@ class Volume:
         return sum(pixels.nbytes for pixels in self.slices)
 
     def slice(self, index: int) -> ml.images.Pixels:
-        """Grey values (height, width) in [0, 1]; the last slice for an ``index`` beyond it."""
-        return self.slices[min(index, len(self.slices) - 1)].astype(np.float32) / LEVELS
+        """Grey values (height, width) in [0, 1]."""
+        return self.slices[index].astype(np.float32) / LEVELS
 
 
 def read_volume(files: Sequence[Path]) -> Volume:

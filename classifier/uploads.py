@@ -1,6 +1,5 @@
 """How many bytes of an upload reach the disk before it is refused; first of FILE_UPLOAD_HANDLERS."""
 
-from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -21,7 +20,6 @@ class BoundedUploadHandler(FileUploadHandler):
         super().__init__(*args, **kwargs)
         self._too_big = False
         self._most = 0
-        Path(settings.FILE_UPLOAD_TEMP_DIR).mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes | None:
         if start == 0:

@@ -263,6 +263,21 @@ MAX_UPLOAD_TOTAL_BYTES = env.integer("PORTAL_MAX_UPLOAD_TOTAL_MB", 2048, minimum
 MAX_UPLOAD_FILES = env.integer("PORTAL_MAX_UPLOAD_FILES", 1000, minimum=1, maximum=5000)
 MAX_IMAGE_PIXELS = env.integer("PORTAL_MAX_IMAGE_MEGAPIXELS", 64, minimum=1, maximum=1000) * 1_000_000
 PICTURE_CACHE_BYTES = env.integer("PORTAL_PICTURE_CACHE_MB", 256, minimum=1, maximum=65536) * 2**20
+
+
+def _spool() -> Path | None:
+    """On the data's disk: /tmp is often memory, and an upload may be large.
+
+    None, the system's own folder, for a process that has no such disk, as one that takes no uploads.
+    """
+    folder = DATA_DIR / "spool"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError:
+        return None
+    return folder
+
+
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 2**20
 DATA_UPLOAD_MAX_NUMBER_FILES = MAX_UPLOAD_FILES
 FILE_UPLOAD_HANDLERS = [
@@ -271,7 +286,7 @@ FILE_UPLOAD_HANDLERS = [
     "django.core.files.uploadhandler.TemporaryFileUploadHandler",
 ]
 FILE_UPLOAD_MAX_MEMORY_SIZE = 4 * 2**20
-FILE_UPLOAD_TEMP_DIR = DATA_DIR / "spool"  # a disk: /tmp is often memory, and an upload may be large
+FILE_UPLOAD_TEMP_DIR = _spool()
 FILE_UPLOAD_PERMISSIONS = 0o600
 FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
 

@@ -24,7 +24,7 @@ from classifier.services.tokens import issue_token
 from tests.conftest import NEURO
 from tests.pages.test_access import TABLE as PAGES
 from tests.pages.test_access import address_of  # noqa: F401
-from tests.worker import Worker, worker  # noqa: F401
+from tests.worker import Worker, outlined, worker  # noqa: F401
 
 # alice: clinician; rita: reviewer of the same department; bob: clinician of another; otto: auditor;
 # ada: administrator; root: superuser
@@ -111,11 +111,17 @@ API: Table = {
     ("POST", "api:scans"): INCOMPLETE,
     ("GET", "api:scan"): READERS,
     ("GET", "api:scan-file"): READERS,
+    ("GET", "api:scan-slice"): READERS,
+    ("GET", "api:scan-volume"): READERS,
     ("GET", "api:scan-analyses"): READERS,
     ("POST", "api:scan-analyses"): (202, 403, 404, 403, 403, 403, 401),
     ("GET", "api:analysis"): READERS,
+    ("GET", "api:analysis-overlay"): READERS,
+    ("GET", "api:analysis-mask"): READERS,
+    ("GET", "api:analysis-mask-volume"): READERS,
     ("GET", "api:reviews"): READERS,
     ("POST", "api:reviews"): INCOMPLETE,
+    ("GET", "api:models"): LISTED,
     ("POST", "api:predict"): INCOMPLETE,
     ("GET", "api:schema"): LISTED,
     ("GET", "api:docs"): LISTED,
@@ -136,7 +142,7 @@ def root(make_user: Callable[..., User]) -> User:
 @pytest.fixture
 def keys(scan: Scan, alice: User, rita: User, worker: Worker) -> dict[str, Any]:  # noqa: F811
     """What stands in an address, by the model or page it names; every row belongs to Neuroradiology."""
-    analysis = worker.finish(scan)
+    analysis = worker.finish(scan, outlined())
     review = submit_review(actor=Actor(user=rita, via="page"), analysis=analysis, verdict="agree")
     token, _ = issue_token(actor=Actor.command(), user=alice, name="bridge", scopes=["scans:read"])
     now = timezone.now()
@@ -161,15 +167,21 @@ def keys(scan: Scan, alice: User, rita: User, worker: Worker) -> dict[str, Any]:
 API_KEYS = {
     "api:scan-file": "scan",
     "api:scan-analyses": "scan",
+    "api:scan-slice": "scan",
+    "api:scan-volume": "scan",
+    "api:analysis-overlay": "analysis",
+    "api:analysis-mask": "analysis",
+    "api:analysis-mask-volume": "analysis",
     "api:reviews": "analysis",
     **{f"api:{name}": name for name in ("patient", "case", "scan", "analysis")},
 }
+OF_A_SLICE = {"api:scan-slice", "api:analysis-overlay", "api:analysis-mask"}
 WITHOUT_ROW = ("changelist", "add", "register")
 
 
 def url_of(name: str, keys: dict[str, Any]) -> str:
     if name in API_KEYS:
-        return reverse(name, args=[keys[API_KEYS[name]]])
+        return reverse(name, args=[keys[API_KEYS[name]], *([0] if name in OF_A_SLICE else [])])
     if name == "admin:app_list":
         return reverse(name, args=["classifier"])
     _, model, page = ("", *name.rsplit("_", 2)[-2:]) if name.count("_") == 2 else ("", "", "")

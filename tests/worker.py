@@ -2,12 +2,15 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from classifier import inference
 from classifier.models import Analysis, ModelVersion, Scan
 from classifier.services.analyses import run_analysis
+from ml import findings
 
+SQUARE = (slice(30, 50), slice(40, 60))
 PROBABILITIES = {"glioma": 0.9, "meningioma": 0.05, "notumor": 0.03, "pituitary": 0.02}
 
 
@@ -27,6 +30,27 @@ def prediction(outcome: str = "glioma", **changes: Any) -> dict[str, Any]:
         "timings": {"decode": 1.0},
         **changes,
     }
+
+
+def outlined(*slices: int, height: int = 160, width: int = 128, **changes: Any) -> dict[str, Any]:
+    """The same with a square outlined in each of ``slices``, the first one where none is named."""
+    masks = {}
+    for index in slices or (0,):
+        masks[index] = np.zeros((height, width), np.bool_)
+        masks[index][SQUARE] = True
+    finding = {
+        "slice_index": min(masks),
+        "box": [40, 30, 60, 50],
+        "area_px": 400,
+        "area_mm2": None,
+        "diameter_px": 28.3,
+        "diameter_mm": None,
+        "centre": [50.0, 40.0],
+        "side": None,
+        "components": 1,
+        "slices": sorted(masks),
+    }
+    return prediction(finding=finding, masks=findings.encode(masks), **changes)
 
 
 class Worker:

@@ -141,5 +141,22 @@ class ScanQuery(PeriodQuery):
     )
 
 
+class PictureQuery(serializers.Serializer[Any]):
+    side = serializers.IntegerField(
+        required=False, min_value=16, max_value=20_000, help_text="pixels of the long side; never enlarges"
+    )
+
+
+class OverlayQuery(serializers.Serializer[Any]):
+    opacity = serializers.FloatField(required=False, default=0.4, min_value=0, max_value=1)
+    outline = serializers.BooleanField(required=False, default=False, help_text="the border alone")
+
+
+class AnalyseForm(serializers.Serializer[Any]):
+    """`version` names a registered model; left out, the active one answers."""
+
+    version = serializers.CharField(required=False, max_length=100)
+
+
 class FileQuery(serializers.Serializer[Any]):
     position = serializers.IntegerField(required=False, default=0, min_value=0, max_value=2**31 - 1)

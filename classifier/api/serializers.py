@@ -6,7 +6,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.reverse import reverse
 
-from classifier.models import Analysis, Case, Patient, Review, Scan, ScanFile
+from classifier.models import Analysis, Case, ModelVersion, Patient, Review, Scan, ScanFile
 from classifier.models.analysis import Label, Outcome
 
 NOTICE = "Research use only, not a medical device."
@@ -62,6 +62,51 @@ class ProbabilitiesField(serializers.JSONField):
     pass
 
 
+class FindingSerializer(serializers.Serializer[Any]):
+    """What the model has outlined. Measures are those of the slice `slice_index`."""
+
+    slice_index = serializers.IntegerField()
+    box = serializers.ListField(
+        child=serializers.IntegerField(),
+        help_text="left, top, right, bottom in pixels; right and bottom excluded",
+    )
+    area_px = serializers.IntegerField()
+    area_mm2 = serializers.FloatField(allow_null=True)
+    diameter_px = serializers.FloatField()
+    diameter_mm = serializers.FloatField(allow_null=True)
+    centre = serializers.ListField(child=serializers.FloatField(), help_text="x, y in pixels")
+    side = serializers.ChoiceField(choices=["left", "right"], allow_null=True, help_text="of the patient")
+    components = serializers.IntegerField(help_text="separate areas in the slice")
+    slices = serializers.ListField(child=serializers.IntegerField(), help_text="those with an outline")
+
+
+@extend_schema_field(FindingSerializer(allow_null=True))
+class FindingField(serializers.JSONField):
+    pass
+
+
+class SliceResultSerializer(serializers.Serializer[Any]):
+    """`refusal` is a reason code; where there is one, the probabilities mean nothing."""
+
+    index = serializers.IntegerField()
+    probabilities = ProbabilitiesSerializer()
+    tumour_probability = serializers.FloatField()
+    refusal = serializers.CharField(allow_null=True)
+    mask_area_px = serializers.IntegerField(allow_null=True)
+
+
+@extend_schema_field(SliceResultSerializer(many=True, allow_null=True))
+class SlicesField(serializers.JSONField):
+    pass
+
+
+class ProgressSerializer(serializers.Serializer[Any]):
+    """Slices done, and all of them."""
+
+    done = serializers.IntegerField(source="slices_done")
+    total = serializers.IntegerField(source="slices_total")
+
+
 class AnalysisErrorSerializer(serializers.Serializer[Any]):
     code = serializers.CharField()
     detail = serializers.CharField()
@@ -77,6 +122,9 @@ class AnalysisSerializer(serializers.ModelSerializer[Analysis]):
     probabilities = ProbabilitiesField(read_only=True)
     reason = TextOrNull()
     reason_text = TextOrNull()
+    finding = FindingField(read_only=True)
+    progress = serializers.SerializerMethodField()
+    requested_version = TextOrNull(source="requested_version.version")
     model_version = TextOrNull(source="model_version.version")
     error = serializers.SerializerMethodField()
     research_use_only = ResearchOnlyField()
@@ -96,6 +144,9 @@ class AnalysisSerializer(serializers.ModelSerializer[Analysis]):
             "reason",
             "reason_text",
             "slice_index",
+            "finding",
+            "progress",
+            "requested_version",
             "model_version",
             "attempts",
             "created_at",
@@ -107,6 +158,10 @@ class AnalysisSerializer(serializers.ModelSerializer[Analysis]):
         )
         read_only_fields = fields
 
+    @extend_schema_field(ProgressSerializer(allow_null=True))
+    def get_progress(self, analysis: Analysis) -> Any:
+        return ProgressSerializer(analysis).data if analysis.tells_progress else None
+
     @extend_schema_field(AnalysisErrorSerializer(allow_null=True))
     def get_error(self, analysis: Analysis) -> dict[str, str] | None:
         if not analysis.error_code:
@@ -117,6 +172,7 @@ class AnalysisSerializer(serializers.ModelSerializer[Analysis]):
 class AnalysisDetailSerializer(AnalysisSerializer):
     """With the probabilities of every slice and the milliseconds of every stage."""
 
+    slices = SlicesField(read_only=True)
     reviews = serializers.HyperlinkedIdentityField(view_name="api:reviews")
 
     class Meta(AnalysisSerializer.Meta):
@@ -226,6 +282,13 @@ class CaseSerializer(serializers.ModelSerializer[Case]):
         return f"{reverse('api:scans', request=self.context['request'])}?case={case.pk}"
 
 
+class ModelVersionSerializer(serializers.ModelSerializer[ModelVersion]):
+    class Meta:
+        model = ModelVersion
+        fields = ("version", "is_active", "sha256", "registered_at")
+        read_only_fields = fields
+
+
 class ReviewSerializer(serializers.ModelSerializer[Review]):
     reviewer = serializers.CharField(source="reviewer.username")
     label = ChoiceOrNull(choices=Label.choices)  # type: ignore[assignment]
@@ -243,6 +306,7 @@ class PredictionSerializer(serializers.ModelSerializer[Analysis]):
     probabilities = ProbabilitiesField(read_only=True)
     scan = serializers.HyperlinkedRelatedField[Scan](view_name="api:scan", read_only=True)
     analysis = serializers.HyperlinkedIdentityField(view_name="api:analysis")
+    finding = FindingField(read_only=True)
     reason = TextOrNull()
     reason_text = TextOrNull()
     model_version = serializers.CharField(source="model_version.version")
@@ -257,6 +321,8 @@ class PredictionSerializer(serializers.ModelSerializer[Analysis]):
             "scan",
             "analysis",
             "tumour_probability",
+            "slice_index",
+            "finding",
             "reason",
             "reason_text",
             "model_version",

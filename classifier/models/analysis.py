@@ -193,6 +193,15 @@ class Analysis(models.Model):
         return self.status in self.FINISHED
 
     @property
+    def state(self) -> str:
+        """What a page that waits compares with what it shows."""
+        return f"{self.status}.{self.slices_done}" if self.tells_progress else self.status
+
+    @property
+    def tells_progress(self) -> bool:
+        return self.status == self.Status.RUNNING and self.slices_total > 0
+
+    @property
     def suspects_tumour(self) -> bool:
         return self.outcome in TUMOUR_OUTCOMES
 

@@ -130,7 +130,7 @@ def unpacked(sent: Sequence[Sent]) -> Iterator[list[Incoming]]:
     if not sent:
         raise UserFacingError("file_missing", _("Send at least one image in the field “file”."))
     check_count(len(sent))
-    with tempfile.TemporaryDirectory(dir=_spool()) as folder:
+    with tempfile.TemporaryDirectory(dir=settings.FILE_UPLOAD_TEMP_DIR) as folder:
         yield _within_limits(
             item for index in range(len(sent)) for item in _unpack(sent, index, Path(folder))
         )
@@ -207,12 +207,6 @@ def _content(file: Sent) -> bytes | Path:
         return Path(file.temporary_file_path())
     file.seek(0)
     return bytes(file.read())
-
-
-def _spool() -> Path:
-    folder = Path(settings.FILE_UPLOAD_TEMP_DIR)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return folder
 
 
 def _read(files: Sequence[Incoming], sent: int) -> Iterator[CheckedScan]:

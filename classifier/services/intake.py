@@ -46,14 +46,19 @@ def receive_scans(
     files: Sequence[File],  # type: ignore[type-arg]
     destination: Destination,
     key: str = "",
+    one_scan: bool = False,
 ) -> list[Upload]:
     """Take in ``files`` as scans, opening a case when ``destination`` names none: everything or nothing.
+
+    With ``one_scan`` files that are several scans are refused.
 
     A ``key`` makes a retry return what the first attempt made; an attempt that failed leaves it free.
     """
     case = _named_case(actor, destination)
     with unpacked(files) as incoming:
         scans = read_scans(incoming, sent=len(files))
+        if one_scan and len(scans) > 1:
+            raise UserFacingError("one_scan_only", _("Send the files of one scan at a time here."))
         digest = _digest(destination, scans)
         if key and (row := _used(actor, _clean_key(key))):
             return _replay(actor, row, digest, scans)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from django.conf import settings
 from django.core.files.base import File
 from django.core.files.storage import default_storage
 from django.utils.translation import gettext as _
@@ -25,7 +26,7 @@ def originals(scan: Scan) -> Iterator[list[Path]]:
 
     Raises `UserFacingError` file_lost or file_altered; the storage's own errors where it is away.
     """
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=settings.FILE_UPLOAD_TEMP_DIR) as folder:
         yield [_verified(file, Path(folder)) for file in scan.files.all()]
 
 

@@ -4,10 +4,11 @@ import uuid
 
 from classifier import inference
 from classifier.audit import Action, Actor, record
+from classifier.errors import NotFound
 from classifier.models import Analysis, Scan
 from classifier.services.masks import read_masks
 from classifier.services.originals import storage_may_be_away
-from classifier.services.reading import check_answer_is_open
+from classifier.services.reading import answer_is_hidden
 from classifier.services.reviews import find_analysis
 from classifier.services.scans import find_scan
 from classifier.services.volumes import volume_of
@@ -16,9 +17,11 @@ from classifier.services.volumes import volume_of
 def view_picture(
     *, actor: Actor, scan_id: uuid.UUID | str, index: int = 0, max_side: int | None = None
 ) -> bytes:
-    """A slice of the scan as grey PNG for a browser; beyond the last one, the last."""
+    """A slice of the scan as grey PNG for a browser."""
     scan = find_scan(actor=actor, scan_id=scan_id)
-    png = inference.picture(_volume(scan), index=index, max_side=max_side)
+    volume = _volume(scan)
+    _check_slice(volume, index)
+    png = inference.picture(volume, index=index, max_side=max_side)
     record(Action.IMAGE_VIEWED, actor=actor, about=scan, index=index)
     return png
 
@@ -31,11 +34,12 @@ def view_overlay(
     opacity: float = 0.4,
     outline: bool = False,
 ) -> bytes:
-    """The same slice in colour, with what the analysis has outlined; `NotFound` where that is nothing.
+    """The same slice in colour, with what the analysis has outlined.
 
     ``opacity`` of the filled mask from 0 to 1; ``outline`` draws its border instead.
     """
     analysis, masks, volume = _outlined(actor, analysis_id)
+    _check_slice(volume, index)
     png = inference.overlay(volume, masks, index=index, opacity=opacity, outline=outline)
     record(Action.IMAGE_VIEWED, actor=actor, about=analysis, index=index, shown="overlay")
     return png
@@ -44,6 +48,7 @@ def view_overlay(
 def view_mask(*, actor: Actor, analysis_id: uuid.UUID | str, index: int) -> bytes:
     """The mask alone as PNG of the slice's size, clear outside it, to be laid over the slice."""
     analysis, masks, volume = _outlined(actor, analysis_id)
+    _check_slice(volume, index)
     png = inference.mask_picture(volume, masks, index=index)
     record(Action.IMAGE_VIEWED, actor=actor, about=analysis, index=index, shown="mask")
     return png
@@ -70,10 +75,17 @@ def _volume(scan: Scan) -> inference.Volume:
         return volume_of(scan)
 
 
+def _check_slice(volume: inference.Volume, index: int) -> None:
+    if index >= len(volume.slices):
+        raise NotFound("slice")
+
+
 def _outlined(
     actor: Actor, analysis_id: uuid.UUID | str
 ) -> tuple[Analysis, inference.Masks, inference.Volume]:
+    """`NotFound` where the analysis has outlined nothing."""
     analysis = find_analysis(actor=actor, analysis_id=analysis_id)
-    check_answer_is_open(actor=actor, analysis=analysis)
+    if analysis.answer_hidden:
+        raise answer_is_hidden()
     with storage_may_be_away():
         return analysis, inference.masks(read_masks(analysis)), volume_of(analysis.scan)

@@ -48,8 +48,10 @@ EVERY_METHOD = [
 
 
 def address(pattern: URLPattern) -> str:
-    needs_key = "uuid:pk" in str(pattern.pattern)
-    return reverse(f"api:{pattern.name}", args=[uuid.uuid4()] if needs_key else [])
+    keys = {"uuid:pk": uuid.uuid4(), "int:index": 0}
+    return reverse(
+        f"api:{pattern.name}", args=[key for name, key in keys.items() if name in str(pattern.pattern)]
+    )
 
 
 @pytest.mark.parametrize(("pattern", "method"), EVERY_METHOD)

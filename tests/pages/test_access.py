@@ -12,7 +12,7 @@ from classifier.models import Scan, User
 from classifier.pages.urls import urlpatterns
 from classifier.services.tokens import issue_token
 from tests.pages.conftest import SignedIn
-from tests.worker import Worker
+from tests.worker import Worker, outlined
 
 PEOPLE = ("alice", "rita", "bob", "otto", "ada", "nobody")
 TO_SIGN_IN = 302
@@ -26,7 +26,9 @@ TABLE: dict[tuple[str, str], tuple[int, int, int, int, int, int]] = {
     ("GET", "own_settings"): (200, 200, 200, 200, 200, TO_SIGN_IN),
     ("POST", "own_settings"): (400, 400, 400, 400, 400, TO_SIGN_IN),
     ("GET", "change_password"): (200, 200, 200, 200, 200, TO_SIGN_IN),
-    ("POST", "choose_theme"): (302, 302, 302, 302, 302, TO_SIGN_IN),
+    ("POST", "choose_preferences"): (302, 302, 302, 302, 302, TO_SIGN_IN),
+    ("POST", "choose_guide"): (302, 302, 302, 302, 302, TO_SIGN_IN),
+    ("POST", "choose_look"): (302, 302, 302, 302, 302, 302),
     ("POST", "revoke_token"): (302, 404, 404, 404, 404, TO_SIGN_IN),
     ("GET", "new_case"): (200, 403, 200, 403, 403, TO_SIGN_IN),
     ("POST", "new_case"): (400, 403, 400, 403, 403, TO_SIGN_IN),
@@ -37,6 +39,11 @@ TABLE: dict[tuple[str, str], tuple[int, int, int, int, int, int]] = {
     ("POST", "upload"): (400, 403, 404, 403, 403, TO_SIGN_IN),
     ("GET", "scan"): (200, 200, 404, 200, 200, TO_SIGN_IN),
     ("GET", "picture"): (200, 200, 404, 200, 200, TO_SIGN_IN),
+    ("GET", "volume"): (200, 200, 404, 200, 200, TO_SIGN_IN),
+    ("GET", "result"): (200, 200, 404, 200, 200, TO_SIGN_IN),
+    ("GET", "overlay"): (200, 200, 404, 200, 200, TO_SIGN_IN),
+    ("GET", "mask"): (200, 200, 404, 200, 200, TO_SIGN_IN),
+    ("GET", "mask_volume"): (200, 200, 404, 200, 200, TO_SIGN_IN),
     ("GET", "file"): (200, 200, 404, 200, 200, TO_SIGN_IN),
     ("POST", "analyse"): (302, 403, 404, 403, 403, TO_SIGN_IN),
     ("GET", "review"): (200, 200, 404, 403, 403, TO_SIGN_IN),
@@ -55,7 +62,7 @@ Addresses = Callable[[str], str]
 
 @pytest.fixture
 def address_of(scan: Scan, alice: User, worker: Worker) -> Addresses:
-    analysis = worker.finish(scan)
+    analysis = worker.finish(scan, outlined())
     token, _ = issue_token(actor=Actor.command(), user=alice, name="bridge", scopes=["scans:read"])
     arguments: dict[str, list[object]] = {
         "case": [scan.case_id],
@@ -64,6 +71,11 @@ def address_of(scan: Scan, alice: User, worker: Worker) -> Addresses:
         "upload": [scan.case_id],
         "scan": [scan.pk],
         "picture": [scan.pk, 0],
+        "volume": [scan.pk],
+        "result": [analysis.pk],
+        "overlay": [analysis.pk, 0],
+        "mask": [analysis.pk, 0],
+        "mask_volume": [analysis.pk],
         "file": [scan.pk, 0],
         "analyse": [scan.pk],
         "review": [analysis.pk],
@@ -101,7 +113,9 @@ def test_what_changes_something_does_not_answer_to_get(
     assert browser.get(address_of(name)).status_code == 405
 
 
-@pytest.mark.parametrize("name", ["case", "progress", "case_history", "upload", "scan", "analyse", "review"])
+@pytest.mark.parametrize(
+    "name", ["case", "progress", "case_history", "upload", "scan", "volume", "result", "analyse", "review"]
+)
 def test_a_stranger_cannot_tell_a_hidden_row_from_none(
     name: str, address_of: Addresses, signed_in: SignedIn, bob: User
 ) -> None:

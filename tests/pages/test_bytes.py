@@ -46,8 +46,9 @@ def test_a_picture_comes_in_one_of_three_sizes(
     assert max(PIL.Image.open(BytesIO(response.content)).size) == most
 
 
-def test_a_slice_beyond_the_last_is_the_last(browser: Client, scan: Scan) -> None:
-    assert browser.get(f"/scans/{scan.pk}/picture/{'9' * 40}.png").status_code == 200
+@pytest.mark.parametrize("index", ["1", "9" * 40])
+def test_a_slice_beyond_the_last_is_not_found(browser: Client, scan: Scan, index: str) -> None:
+    assert browser.get(f"/scans/{scan.pk}/picture/{index}.png").status_code == 404
 
 
 def test_the_original_comes_as_an_attachment_byte_for_byte(browser: Client, scan: Scan) -> None:

@@ -12,10 +12,10 @@ from classifier.api.problems import Problem
 from classifier.api.serializers import PredictionSerializer, ScanSerializer
 from classifier.api.views.base import ApiView
 from classifier.api.views.scans import IDEMPOTENCY_KEY
-from classifier.errors import UserFacingError
 from classifier.models import Analysis, Scan
 from classifier.models.tokens import Scope
 from classifier.services import intake, listing, reviews
+from classifier.services.reading import answer_is_hidden
 from classifier.services.waiting import wait_until_finished
 
 UNASSIGNED = "UNASSIGNED"
@@ -44,13 +44,12 @@ class PredictView(ApiView):
         """Wait up to 30 s for the answer; 202 with the scan's address when it takes longer."""
         fields = body_of(request, PredictForm)
         files = files_of(request, fields)
-        if len(files) > 1:
-            raise UserFacingError("one_file_only", "Send one image at a time here.")
         [upload] = intake.receive_scans(
             actor=self.actor,
             files=files,
             destination=intake.Destination(patient=UNASSIGNED, **fields),
             key=request.headers.get("Idempotency-Key", ""),
+            one_scan=True,
         )
         return self._answer(request, upload.scan)
 
@@ -59,6 +58,14 @@ class PredictView(ApiView):
         if not wait_until_finished(analysis_id=newest.pk, seconds=settings.PREDICT_WAIT_S):
             return self._later(scan)
         analysis = reviews.view_analysis(actor=self.actor, analysis_id=newest.pk)
+        if analysis.answer_hidden:
+            hidden = answer_is_hidden()
+            return Problem(
+                status=hidden.status,
+                code=hidden.code,
+                detail=hidden.detail,
+                scan=reverse("api:scan", args=[scan.pk], request=request),
+            )
         if analysis.status == Analysis.Status.FAILED:
             return Problem(
                 status=STATUS_OF_FAILURE.get(analysis.error_code, 422),
@@ -69,6 +76,6 @@ class PredictView(ApiView):
         return Response(self.shown(PredictionSerializer, analysis))
 
     def _later(self, scan: Scan) -> Response:
-        listing.complete([scan])
+        listing.complete(actor=self.actor, scans=[scan])
         body = self.shown(ScanSerializer, scan)
         return Response(body, status=202, headers={"Location": body["url"]})

@@ -1,24 +1,30 @@
 """Scans: upload, status, file, and analysing anew."""
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django.http import FileResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
-from rest_framework.negotiation import BaseContentNegotiation
-from rest_framework.parsers import BaseParser
-from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from classifier.api.etags import IF_NONE_MATCH, unless_known
-from classifier.api.inputs import FileQuery, PageQuery, ScanQuery, UploadForm, body_of, files_of, query_of
+from classifier.api.inputs import (
+    AnalyseForm,
+    FileQuery,
+    PageQuery,
+    ScanQuery,
+    UploadForm,
+    body_of,
+    files_of,
+    query_of,
+)
 from classifier.api.pagination import page_schema
 from classifier.api.parsers import UploadParser
 from classifier.api.serializers import AnalysisSerializer, ScanSerializer, UploadedSerializer
-from classifier.api.views.base import READ, READ_WRITE, ApiView
+from classifier.api.views.base import READ, READ_WRITE, AnyAccept, ApiView
 from classifier.api.views.lists import Listing, ListView, page_response
 from classifier.models import Scan
 from classifier.services import analyses, intake, listing, scans
@@ -52,7 +58,7 @@ class ScansView(ListView):
         responses={202: UploadedSerializer, 200: UploadedSerializer},
     )
     def post(self, request: Request) -> Response:
-        """Upload images, each a scan of its own: all are taken in or none.
+        """Upload images: a series of DICOM files is one scan, an archive what it holds. All or none.
 
         202 when at least one is new, 200 when all were there before.
         """
@@ -68,7 +74,7 @@ class ScansView(ListView):
         return Response(body, status=202 if created else 200, headers={"Location": body["url"]})
 
     def _uploaded(self, uploaded: Sequence[Scan]) -> dict[str, Any]:
-        listing.complete(uploaded)
+        listing.complete(actor=self.actor, scans=uploaded)
         bodies = self.shown(ScanSerializer, uploaded, many=True)
         return {**bodies[0], "scans": bodies}
 
@@ -84,13 +90,13 @@ class ScanView(ApiView):
         scan = scans.find_scan(actor=self.actor, scan_id=pk)
         return unless_known(
             request,
-            listing.latest_state(scan=scan),
+            listing.latest_state(actor=self.actor, scan=scan),
             lambda: self._body(scan),
             seen=lambda: scans.record_scan_view(actor=self.actor, scan=scan),
         )
 
     def _body(self, scan: Scan) -> dict[str, Any]:
-        listing.complete([scan])
+        listing.complete(actor=self.actor, scans=[scan])
         body: dict[str, Any] = self.shown(ScanSerializer, scan)
         return body
 
@@ -109,26 +115,16 @@ class ScanAnalysesView(ApiView):
         scan = scans.view_scan(actor=self.actor, scan_id=pk)
         return page_response(self, listing.list_analyses(scan=scan), AnalysisSerializer, query)
 
-    @extend_schema(operation_id="scans_analyse_anew", request=None, responses={202: AnalysisSerializer})
+    @extend_schema(
+        operation_id="scans_analyse_anew", request=AnalyseForm, responses={202: AnalysisSerializer}
+    )
     def post(self, request: Request, pk: uuid.UUID) -> Response:
-        """Analyse the scan anew with the active model."""
+        """Analyse the scan anew, with the active model or a chosen version; earlier results stay."""
+        fields = body_of(request, AnalyseForm)
         scan = scans.find_scan(actor=self.actor, scan_id=pk)
-        analysis = analyses.request_analysis(actor=self.actor, scan=scan)
+        analysis = analyses.request_analysis(actor=self.actor, scan=scan, **fields)
         body = self.shown(AnalysisSerializer, analysis)
         return Response(body, status=202, headers={"Location": body["url"]})
-
-
-class AnyAccept(BaseContentNegotiation):
-    """A file is what it is, whatever the client would rather have."""
-
-    def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser:
-        return next(iter(parsers))
-
-    def select_renderer(
-        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
-    ) -> tuple[BaseRenderer, str]:
-        renderer = next(iter(renderers))
-        return renderer, str(renderer.media_type)
 
 
 class ScanFileView(ApiView):
