@@ -31,6 +31,15 @@ CALLS: Final = {1: 8, 8: 2, 32: 1}
 
 THREADS: Final = (1, 2)
 REFERENCE: Final = "model.predict"
+ENGINES: Final = {
+    REFERENCE: None,
+    "tf.function": None,
+    "LiteRT float32": "float32",
+    "LiteRT float16": "float16",
+    "LiteRT int8": "int8",
+}
+"""The engines, and for LiteRT how it stores the weights."""
+
 VOLUMES: Final = (26, 180)
 STAGES: Final = ("decode", "preprocess", "inference", "outline")
 OTHERS: Final = {"ONNX Runtime": "onnxruntime", "OpenVINO": "openvino"}
@@ -87,8 +96,18 @@ class Contender:
         return statistics.median(self.times[batch])
 
 
-def bench(directory: Path, data: Path, *, rounds: int, slices: int) -> dict[str, Any]:
+def bench(
+    directory: Path,
+    data: Path,
+    *,
+    rounds: int,
+    slices: int,
+    engines: Sequence[str] = tuple(ENGINES),
+    threads: Sequence[int] = THREADS,
+) -> dict[str, Any]:
     """The figures of one run. ``data`` gives real slices; without it they are generated.
+
+    ``REFERENCE`` comes first among ``engines``.
 
     Raises BundleError where the bundle is not whole, RuntimeError where an engine's process ends.
     """
@@ -97,23 +116,23 @@ def bench(directory: Path, data: Path, *, rounds: int, slices: int) -> dict[str,
         files = _files(data, slices, Path(work))
         pictures = Path(work) / "pictures.npy"
         np.save(pictures, _prepared(files, int(sealed.card["input_size"])))
-        sources = _sources(directory, sealed.card, Path(work))
-        engines = [
-            running.enter_context(Contender.start(label, name, threads, source, pictures))
-            for threads in THREADS
+        sources = _sources(directory, sealed.card, Path(work), engines)
+        contenders = [
+            running.enter_context(Contender.start(label, name, count, source, pictures))
+            for count in threads
             for label, name, source in sources
         ]
-        _take_turns(engines, rounds)
-        answers = [_outputs(engine, Path(work) / "outputs.npz") for engine in engines]
-        whole = [_whole(directory, threads, pictures, files, rounds) for threads in THREADS]
+        _take_turns(contenders, rounds)
+        answers = [_outputs(engine, Path(work) / "outputs.npz") for engine in contenders]
+        whole = [_whole(directory, count, pictures, files, rounds) for count in threads]
         return {
             "bundle": sealed.version,
             "machine": f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}",
             "slices": len(files),
             "generated": not _is_real(data),
             "engines": [
-                {**_figures(engine, engines), **_agreement(found, answers[0], sealed.card["temperature"])}
-                for engine, found in zip(engines, answers, strict=True)
+                {**_figures(engine, contenders), **_agreement(found, answers[0], sealed.card["temperature"])}
+                for engine, found in zip(contenders, answers, strict=True)
             ],
             "predictor": whole,
             "not_measured": _not_measured(),
@@ -139,19 +158,24 @@ def _prepared(files: Iterable[Path], size: int) -> NDArray[np.float32]:
     return np.stack([preprocess.prepare(images.read(path).slices[0], size) for path in files])
 
 
-def _sources(directory: Path, card: dict[str, Any], work: Path) -> list[tuple[str, str, Path]]:
-    """(label, engine, what it loads) of all engines; the shipped file stands for its own form."""
+def _sources(
+    directory: Path, card: dict[str, Any], work: Path, engines: Sequence[str]
+) -> list[tuple[str, str, Path]]:
+    """(label, engine, what it loads) of these engines; the shipped file stands for its own form."""
     from ml import bench_engine, export
 
     model = bench_engine.rebuilt(directory)
-    found = [(REFERENCE, "model.predict", directory), ("tf.function", "tf.function", directory)]
-    for form in reversed(export.FORMS):
-        path = directory / bundle.NETWORK
-        if form != card.get("weights_stored_as"):
+    found = []
+    for label in engines:
+        form = ENGINES[label]
+        if form is None:
+            found.append((label, label, directory))
+        elif form == card.get("weights_stored_as"):
+            found.append((f"{label} (shipped)", "litert", directory / bundle.NETWORK))
+        else:
             path = work / f"{form}.tflite"
             path.write_bytes(export.converted(model, form))
-        shipped = " (shipped)" if path.parent == directory else ""
-        found.append((f"LiteRT {form}{shipped}", "litert", path))
+            found.append((label, "litert", path))
     return found
 
 
