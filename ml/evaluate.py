@@ -71,7 +71,7 @@ class Answers:
 
     @property
     def sick(self) -> NDArray[np.bool_]:
-        return self.targets != HEALTHY
+        return np.asarray(self.targets != HEALTHY)
 
     @property
     def called(self) -> NDArray[np.int64]:
@@ -127,8 +127,9 @@ def _mark(data: Path, row: Row, image: Image, prediction: Prediction) -> Mark:
     truth = outlines.outline(data, row, (height, width))
     found = prediction.masks.get(prediction.slice_index, np.zeros((height, width), np.bool_))
     area = np.nan if truth is None else float(truth.sum())
-    drawn = truth is not None and truth.any()
-    agreement = (outlines.dice(truth, found), outlines.box_overlap(truth, found)) if drawn else (np.nan,) * 2
+    if truth is None or not truth.any():
+        return area, float(found.sum()), float(found.size), np.nan, np.nan
+    agreement = outlines.dice(truth, found), outlines.box_overlap(truth, found)
     return area, float(found.sum()), float(found.size), *agreement
 
 

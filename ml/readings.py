@@ -75,8 +75,8 @@ class Pictures:
     embeddings: NDArray[np.float32] = field(repr=False)
 
     @property
-    def refused(self) -> int:
-        return self.outcomes.count(REFUSED)
+    def refused(self) -> NDArray[np.bool_]:
+        return np.array([outcome == REFUSED for outcome in self.outcomes], np.bool_)
 
     @property
     def called_tumour(self) -> int:

@@ -1,97 +1,89 @@
 """How well pictures that are not brain MRI are told from brain MRI, judged on pictures not learnt from.
 
-The refusal learns a direction from the very pictures that are at hand to judge it. So it is learnt
-anew without those that are scored: once without a fifth of every kind, once without the whole kind.
+A bundle that has learnt from half of the pictures at hand is judged as it is on the other half. One
+that has learnt from all of them is judged by its method: what it learnt is learnt anew without the
+pictures that are scored, once without a fifth of every kind, once without the whole kind.
 """
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ml import calibrate, statistics
-from ml.datasets import DataError
+from ml.calibrate import Limits
 from ml.decision import Familiar
 from ml.statistics import Bootstrap, Figure
 
 PARTS: Final = 5
 
 Embeddings = NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Stranger:
-    """A picture that is not brain MRI."""
-
-    path: str
-    kind: str
-
-
-def strangers(data: Path) -> list[Stranger]:
-    """The rows of ``ood.csv`` in the order of their kinds and paths."""
-    table = data / "ood.csv"
-    if not table.is_file():
-        raise DataError(f"There is no table {table.name} in {data}.")
-    with table.open(encoding="utf-8", newline="") as file:
-        found = [Stranger(row["path"], row["kind"]) for row in csv.DictReader(file)]
-    return sorted(found, key=lambda one: (one.kind, one.path))
+Judged = tuple[NDArray[np.float64], NDArray[np.bool_]]
+"""Of every other picture: 1 where it scores above a brain slice, 0 below; and whether it is refused."""
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """Embeddings: of ``held`` slices that set the limits, of the ``brains`` and ``others`` that are judged.
+    """Embeddings of the brain slices of ``groups`` (patients) and of the other pictures of ``kinds``."""
 
-    ``groups`` are the patients of the brains, ``kinds`` the kinds of the others.
-    """
-
-    familiar: Familiar
-    held: Embeddings
     brains: Embeddings
     groups: tuple[str, ...]
     others: Embeddings
     kinds: tuple[str, ...]
 
 
-def figures(evidence: Evidence) -> dict[str, Any]:
-    """``auroc`` and share ``refused`` of the others by protocol; by kind under the first of them."""
-    kinds = np.array(evidence.kinds)
-    place = np.arange(len(kinds))
-    for kind in np.unique(kinds):
-        place[kinds == kind] = np.arange(int(np.sum(kinds == kind))) % PARTS
-    first = _judged(evidence, place)
+def as_shipped(
+    evidence: Evidence, familiar: Familiar, limits: Limits, refused: NDArray[np.bool_]
+) -> dict[str, Any]:
+    """Figures of a bundle that has learnt from none of the others, ``refused`` by its answers."""
+    wins = _wins(familiar, limits, evidence.others, evidence.brains)
     return {
-        "pictures": len(kinds),
-        "kind_learnt": _protocol(evidence, *first),
-        "kind_never_learnt": _protocol(
-            evidence, *_judged(evidence, np.unique(kinds, return_inverse=True)[1])
-        ),
-        "kinds": {str(kind): _kind(kinds == kind, *first) for kind in np.unique(kinds)},
+        "protocol": "as shipped, on pictures that nothing has learnt from",
+        "pictures": len(evidence.kinds),
+        "unseen": _figures(evidence, wins, refused),
+        "kinds": _by_kind(evidence.kinds, wins, refused),
     }
 
 
-Judged = tuple[NDArray[np.float64], NDArray[np.bool_]]
-"""Of every other picture: how often it scores above each brain slice (m, n), and whether it is refused."""
+def learnt_anew(evidence: Evidence, familiar: Familiar, held: Embeddings) -> dict[str, Any]:
+    """Figures of the method; ``held`` are embeddings of the slices that set the limits each time."""
+    kinds = np.array(evidence.kinds)
+    fifth = np.arange(len(kinds))
+    for kind in np.unique(kinds):
+        fifth[kinds == kind] = np.arange(int(np.sum(kinds == kind))) % PARTS
+    wins, refused = _crossed(evidence, familiar, held, fifth)
+    without_kind = _crossed(evidence, familiar, held, np.unique(kinds, return_inverse=True)[1])
+    return {
+        "protocol": "learnt anew without the fifth of each kind that is judged",
+        "pictures": len(kinds),
+        "unseen": _figures(evidence, wins, refused),
+        "kind_never_learnt": _figures(evidence, *without_kind),
+        "kinds": _by_kind(evidence.kinds, wins, refused),
+    }
 
 
-def _judged(evidence: Evidence, place: NDArray[np.intp]) -> Judged:
+def _crossed(evidence: Evidence, familiar: Familiar, held: Embeddings, place: NDArray[np.intp]) -> Judged:
+    """The others of each place are judged by what was learnt from those of all other places."""
     wins = np.zeros((len(place), len(evidence.brains)))
     refused = np.zeros(len(place), np.bool_)
     for part in np.unique(place):
         scored = place == part
-        learnt = calibrate.relearnt(evidence.familiar, evidence.others[~scored])
-        limits = calibrate.limits(learnt, evidence.held)
-        there = calibrate.strangeness(learnt, limits, evidence.others[scored])
-        here = calibrate.strangeness(learnt, limits, evidence.brains)
-        wins[scored] = (there[:, None] > here) + 0.5 * (there[:, None] == here)
-        refused[scored] = there > 1
+        learnt = calibrate.relearnt(familiar, evidence.others[~scored])
+        limits = calibrate.limits(learnt, held)
+        wins[scored] = _wins(learnt, limits, evidence.others[scored], evidence.brains)
+        refused[scored] = calibrate.strangeness(learnt, limits, evidence.others[scored]) > 1
     return wins, refused
 
 
-def _protocol(evidence: Evidence, wins: NDArray[np.float64], refused: NDArray[np.bool_]) -> dict[str, Figure]:
+def _wins(familiar: Familiar, limits: Limits, others: Embeddings, brains: Embeddings) -> NDArray[np.float64]:
+    there = calibrate.strangeness(familiar, limits, others)[:, None]
+    here = calibrate.strangeness(familiar, limits, brains)
+    return np.asarray((there > here) + 0.5 * (there == here))
+
+
+def _figures(evidence: Evidence, wins: NDArray[np.float64], refused: NDArray[np.bool_]) -> dict[str, Figure]:
     """Patients and pictures are drawn independently."""
     brains = Bootstrap(evidence.groups)
     pictures = Bootstrap([str(index) for index in range(len(wins))])
@@ -104,13 +96,15 @@ def _protocol(evidence: Evidence, wins: NDArray[np.float64], refused: NDArray[np
     }
 
 
-def _kind(chosen: NDArray[np.bool_], wins: NDArray[np.float64], refused: NDArray[np.bool_]) -> dict[str, Any]:
+def _by_kind(
+    kinds: Sequence[str], wins: NDArray[np.float64], refused: NDArray[np.bool_]
+) -> dict[str, dict[str, Any]]:
+    chosen = {kind: np.array([one == kind for one in kinds]) for kind in sorted(set(kinds))}
     return {
-        "pictures": int(chosen.sum()),
-        "refused": int(refused[chosen].sum()),
-        "auroc": statistics.rounded(float(wins[chosen].mean())),
+        kind: {
+            "pictures": int(mine.sum()),
+            "refused": int(refused[mine].sum()),
+            "auroc": statistics.rounded(float(wins[mine].mean())),
+        }
+        for kind, mine in chosen.items()
     }
-
-
-def wrongly_refused(outcomes: Sequence[str], groups: Sequence[str], refused: str) -> Figure:
-    return Bootstrap(groups).share(np.array([outcome == refused for outcome in outcomes]))

@@ -5,6 +5,7 @@ patient has seen published test images: each bundle is measured only on what it 
 """
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +24,7 @@ from ml import (
     readings,
     refusal,
     robustness,
+    strangers,
     tables,
     targets,
 )
@@ -38,6 +40,8 @@ PUBLISHED: Final = "published"
 SLICE_SOURCES: Final = ("figshare", "sartaj", "br35h")
 SMALL: Final = 60
 """Slices that a test repeats at most."""
+LEARNT_ALL: Final = "not_brain_mri_refused_unseen"
+"""What the card of a bundle says whose refusal has learnt from all pictures there are."""
 SAMPLE: Final = 100
 """Slices that are turned, mirrored, darkened and brightened, about."""
 
@@ -178,29 +182,40 @@ def _confidence(predictor: Observed, sets: Sets) -> dict[str, Any]:
 
 def _strangers(predictor: Observed, data: Path, whole: Reading, held: Reading | None) -> dict[str, Any]:
     """Pictures that are not brain MRI; flagged slices, which may be CT, do not count as brain MRI."""
-    strangers = refusal.strangers(data)
-    pictures = readings.look(predictor, [data / one.path for one in strangers])
+    judged = _to_judge(predictor, data)
+    if not judged:
+        return {}
+    pictures = readings.look(predictor, [data / path for path, _ in judged])
     brains = whole.only(np.array([not row.flag for row in whole.rows]))
     evidence = Evidence(
-        predictor.familiar,
-        (held or brains).embeddings,
-        brains.embeddings,
-        brains.answers.groups,
-        pictures.embeddings,
-        tuple(one.kind for one in strangers),
+        brains.embeddings, brains.answers.groups, pictures.embeddings, tuple(kind for _, kind in judged)
     )
-    refused = np.array([outcome == REFUSED for outcome in brains.answers.outcomes])
+    if LEARNT_ALL in predictor.card:
+        found = refusal.learnt_anew(evidence, predictor.familiar, (held or brains).embeddings)
+    else:
+        limits = asdict(predictor.thresholds)
+        found = refusal.as_shipped(evidence, predictor.familiar, limits, pictures.refused)
+    wrongly = np.array([outcome == REFUSED for outcome in brains.answers.outcomes])
     return {
-        "refusal": {
-            **refusal.figures(evidence),
-            "brain_refused": Bootstrap(brains.answers.groups).share(refused),
-        },
+        "refusal": {**found, "brain_refused": Bootstrap(brains.answers.groups).share(wrongly)},
         "not_brain_mri": {
-            "pictures": len(strangers),
-            "refused": pictures.refused,
+            "pictures": len(judged),
+            "refused": int(pictures.refused.sum()),
             "called_tumour": pictures.called_tumour,
         },
     }
+
+
+def _to_judge(predictor: Predictor, data: Path) -> list[tuple[str, str]]:
+    """(path, kind) of pictures: those that the bundle has not learnt from, or all where it has of all.
+
+    With them the CT slices of the holdout, which no bundle has learnt from.
+    """
+    if LEARNT_ALL in predictor.card:
+        return [(one.path, one.kind) for one in strangers.table(data)]
+    scans = [row for row in datasets.table(data, "slices") if row.flag == "ct" and row.split == "holdout"]
+    known = [(one.path, one.kind) for one in strangers.judged(data)]
+    return known + [(row.path, "head CT of the collections") for row in scans if row.unique]
 
 
 def _low_grade(data: Path, whole: Reading) -> dict[str, Any]:
@@ -222,10 +237,6 @@ def _invariance(predictor: Observed, data: Path, whole: Reading) -> dict[str, An
         for name, vary in robustness.VARIANTS.items()
     }
     return robustness.unchanged(sample.answers, variants)
-
-
-def stranger_paths(data: Path) -> list[Path]:
-    return [data / one.path for one in refusal.strangers(data)]
 
 
 def table(runs: Mapping[str, Mapping[str, Any]], measures: tuple[str, ...] = tuple(tables.SHARES)) -> str:

@@ -175,13 +175,13 @@ def _selective(metrics: Metrics) -> Iterator[Table]:
 
 def _refusal(metrics: Metrics) -> Iterator[Table]:
     found = metrics.get("refusal", {})
-    protocols = {name: found[name] for name in ("kind_learnt", "kind_never_learnt") if name in found}
-    yield _nested("Not brain MRI, judged on pictures not learnt from", protocols)
+    protocols = {name: found[name] for name in ("unseen", "kind_never_learnt") if name in found}
+    yield _nested(f"Not brain MRI: {found.get('protocol')}", protocols)
     yield _nested("The same by kind", found.get("kinds", {}))
     if "brain_refused" in found:
         yield Table("Brain MRI wrongly refused", ("share",), ((shown(found["brain_refused"]),),))
     old = metrics.get("not_brain_mri")
-    yield _nested("Not brain MRI, as learnt from", {"all": old} if old else {})
+    yield _nested("Not brain MRI: answers", {"all": old} if old else {})
 
 
 def _lgg(metrics: Metrics) -> Iterator[Table]:

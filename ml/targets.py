@@ -98,7 +98,7 @@ TARGETS: Final = (
     Target(
         "refusal_auroc",
         "not brain MRI against brain MRI: AUROC, pictures not learnt from",
-        ("refusal", "kind_learnt", "auroc"),
+        ("refusal", "unseen", "auroc"),
         0.995,
     ),
     Target(
