@@ -1,6 +1,6 @@
 """Signing in and out, the lock-out, and changing one's own password."""
 
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.contrib import messages
@@ -14,8 +14,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
+from classifier.models import User
 from classifier.pages import errors
 from classifier.pages.forms import OwnPasswordForm, SignInForm
+from classifier.pages.preferences import remember_user
 from classifier.pages.requests import SignedInRequest, form_data, page_actor
 from classifier.services import sign_ins
 
@@ -32,7 +34,7 @@ class SignIn(LoginView):
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         response = super().form_valid(form)
         sign_ins.note_sign_in(actor=page_actor(self.request))
-        return response
+        return remember_user(self.request, response, cast(User, form.get_user()))
 
     def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
         if not getattr(self.request, "axes_locked_out", False):

@@ -8,6 +8,7 @@ from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooMany
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from classifier.pages.requests import wants_json
@@ -29,6 +30,20 @@ HEADINGS = {
     503: _("The portal is not available for the moment"),
 }
 
+# What helps next; nothing where the sentence before says it.
+ADVICE = {
+    400: _("Go back, load the page again and repeat what you did."),
+    403: _("If your work needs it, ask an administrator for the role."),
+    404: _("Go back, or look for the case in the worklist. An administrator can add you to its department."),
+    409: _("Load the page again: somebody else may have been faster."),
+    413: _("Send fewer or smaller files at once."),
+    422: _("Choose another file, or export the image anew where it comes from."),
+    429: _("Wait for as long as it says, then try once more."),
+    500: _("Try again. If it happens twice, tell whoever runs the portal the code and the time below."),
+    503: _("It is known and looked after. What you had sent before is safe."),
+}
+WORTH_REPEATING = {500, 503}
+
 
 def respond(request: HttpRequest, *, status: int, code: str, detail: str, heading: str = "") -> HttpResponse:
     """``detail`` is one sentence; ``code`` is stable and can be quoted to whoever runs the portal."""
@@ -45,6 +60,9 @@ def respond(request: HttpRequest, *, status: int, code: str, detail: str, headin
         "code": code,
         "detail": detail,
         "heading": heading or HEADINGS.get(status, HEADINGS[400]),
+        "advice": "" if heading else ADVICE.get(status, ""),
+        "again": request.get_full_path() if status in WORTH_REPEATING and request.method == "GET" else "",
+        "moment": timezone.now(),
     }
     return HttpResponse(render_to_string("errors/error.html", facts), status=status)
 

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from django import forms
+from django.conf import settings
 from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
 from django.core.exceptions import ValidationError
 from django.utils import timezone
@@ -10,7 +11,9 @@ from django.utils.translation import gettext_lazy as _
 
 from classifier.models import Analysis, Case, Patient, Review, User
 from classifier.models.analysis import Label
+from classifier.models.preferences import Theme
 from classifier.models.tokens import Scope
+from classifier.services.preferences import time_zones
 from classifier.services.tokens import DEFAULT_DAYS, MAX_DAYS
 from classifier.services.worklist import Filters, departments_of
 
@@ -58,7 +61,11 @@ class WorklistForm(forms.Form):
         department = self.fields["department"]
         assert isinstance(department, forms.ChoiceField)  # noqa: S101 - declared above
         department.choices = [("", _("All departments")), *departments]
-        self.fields["q"].widget.attrs |= {"type": "search", "placeholder": _("Begins with…")}
+        self.fields["q"].widget.attrs |= {
+            "type": "search",
+            "placeholder": _("Begins with…"),
+            "data-key": "/",
+        }
 
     def filters(self) -> Filters:
         """What was given and could be understood; the form itself tells of the rest."""
@@ -139,15 +146,31 @@ class ReviewForm(forms.Form):
             verdict.choices = [item for item in Review.Verdict.choices if item[0] != Review.Verdict.AGREE]
 
 
-class ThemeForm(forms.Form):
-    theme = forms.ChoiceField(
-        label=_("Colours"),
-        choices=[
-            ("dark", _("Dark, for a reading room")),
-            ("light", _("Light")),
-            ("device", _("As this device prefers")),
-        ],
+class LookForm(forms.Form):
+    """What can be chosen on every page, the sign-in included."""
+
+    language = forms.ChoiceField(required=False, choices=settings.LANGUAGES)
+    theme = forms.ChoiceField(required=False, choices=Theme.choices)
+
+
+class PreferencesForm(forms.Form):
+    language = forms.ChoiceField(
+        label=_("Language"), required=False, choices=[("", _("As the browser asks")), *settings.LANGUAGES]
     )
+    theme = forms.ChoiceField(label=_("Colours"), required=False, choices=Theme.choices)
+    time_zone = forms.ChoiceField(label=_("Time zone"), required=False)
+    single_keys = forms.BooleanField(
+        label=_("Keys of one letter"),
+        required=False,
+        help_text=_("Switch them off if you dictate or hit keys by accident."),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        zone = self.fields["time_zone"]
+        assert isinstance(zone, forms.ChoiceField)  # noqa: S101 - declared above
+        own = _("As the portal has it: %(zone)s") % {"zone": settings.TIME_ZONE}
+        zone.choices = [("", own), *((name, name.replace("_", " ")) for name in time_zones())]
 
 
 class TokenForm(forms.Form):

@@ -9,12 +9,15 @@ from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, JsonResponse
 from django.shortcuts import resolve_url
+from django.utils import timezone, translation
 from django.utils.cache import add_never_cache_headers
 from django.utils.translation import gettext as _
 
 from classifier.errors import UserFacingError
+from classifier.models import User
 from classifier.pages import errors, health
 from classifier.pages.requests import is_htmx, wants_json, with_query
+from classifier.services.preferences import time_zones
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 LAST_ACT = "last_act"
@@ -71,6 +74,20 @@ class SignInMiddleware(LoginRequiredMiddleware):
         return HttpResponseRedirect(with_query(resolve_url(settings.LOGIN_URL), **parameters))
 
 
+class PreferencesMiddleware:
+    """What a person has chosen goes before what their browser asks; stands behind the authentication."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        timezone.deactivate()
+        # A program with a token has no session, and none is looked for.
+        if settings.SESSION_COOKIE_NAME in request.COOKIES and isinstance(request.user, User):
+            _prefer(request, request.user)
+        return self.get_response(request)
+
+
 class BoundedBodyMiddleware:
     """Refuses what is too long before a byte of it is read; stands before the CSRF check, which reads."""
 
@@ -117,6 +134,15 @@ def takes_files(view: F) -> F:
     """Mark a view whose form may bring files; every other form is small."""
     view.takes_files = True  # type: ignore[attr-defined]
     return view
+
+
+def _prefer(request: HttpRequest, user: User) -> None:
+    if user.language:
+        translation.activate(user.language)
+        request.LANGUAGE_CODE = translation.get_language()
+    if user.time_zone in time_zones():
+        timezone.activate(user.time_zone)
+    request.theme = user.theme  # type: ignore[attr-defined]
 
 
 def _keep_alive(request: HttpRequest) -> None:

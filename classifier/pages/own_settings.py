@@ -1,8 +1,7 @@
 """A user's own page: who they are here, and the tokens of their programs."""
 
-from datetime import timedelta
-
 from django.contrib import messages
+from django.forms import model_to_dict
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -11,9 +10,11 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from classifier.errors import UserFacingError
 from classifier.models import ApiToken, Role
-from classifier.pages.forms import ThemeForm, TokenForm
+from classifier.pages.forms import PreferencesForm, TokenForm
 from classifier.pages.requests import SignedInRequest, form_data, page_actor
 from classifier.services import tokens
+
+PREFERENCES = ("language", "theme", "time_zone", "single_keys")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -32,29 +33,13 @@ def own_settings(request: SignedInRequest) -> HttpResponse:
             form.add_error(None, error.detail)
     facts = {
         "form": form,
-        "theme_form": ThemeForm(initial={"theme": request.COOKIES.get("theme", "dark")}),
+        "preferences_form": PreferencesForm(initial=model_to_dict(request.user, PREFERENCES)),
         "secret": secret,
         "tokens": request.user.api_tokens.order_by("-created_at"),
         "roles": [role.label for role in Role if role in request.user.group_names],
         "departments": [group.name for group in request.user.departments],
     }
     return render(request, "accounts/settings.html", facts, status=400 if form.is_bound else 200)
-
-
-@require_POST
-def choose_theme(request: SignedInRequest) -> HttpResponse:
-    form = ThemeForm(request.POST)
-    response = redirect("own_settings")
-    if form.is_valid():
-        response.set_cookie(
-            "theme",
-            form.cleaned_data["theme"],
-            max_age=timedelta(days=365),
-            samesite="Lax",
-            httponly=True,
-            secure=request.is_secure(),
-        )
-    return response
 
 
 @require_POST

@@ -1,6 +1,16 @@
 from django.urls import path
 
-from classifier.pages import accounts, cases, model_cards, own_settings, reviews, scans, worklist
+from classifier.pages import (
+    accounts,
+    cases,
+    model_cards,
+    own_settings,
+    pictures,
+    preferences,
+    reviews,
+    scans,
+    worklist,
+)
 
 urlpatterns = [
     path("", worklist.worklist, name="worklist"),
@@ -9,7 +19,9 @@ urlpatterns = [
     path("sign-out/", accounts.sign_out, name="sign_out"),
     path("settings/", own_settings.own_settings, name="own_settings"),
     path("settings/password/", accounts.change_password, name="change_password"),
-    path("settings/theme/", own_settings.choose_theme, name="choose_theme"),
+    path("settings/preferences/", preferences.choose_preferences, name="choose_preferences"),
+    path("settings/guide/", preferences.choose_guide, name="choose_guide"),
+    path("look/", preferences.choose_look, name="choose_look"),
     path("settings/tokens/<int:token_id>/revoke/", own_settings.revoke_token, name="revoke_token"),
     path("cases/new/", cases.new_case, name="new_case"),
     path("cases/<uuid:case_id>/", cases.case_page, name="case"),
@@ -17,9 +29,14 @@ urlpatterns = [
     path("cases/<uuid:case_id>/history/", cases.case_history, name="case_history"),
     path("cases/<uuid:case_id>/upload/", scans.upload, name="upload"),
     path("scans/<uuid:scan_id>/", scans.scan_page, name="scan"),
-    path("scans/<uuid:scan_id>/picture/<int:index>.png", scans.picture, name="picture"),
+    path("scans/<uuid:scan_id>/picture/<int:index>.png", pictures.picture, name="picture"),
+    path("scans/<uuid:scan_id>/volume.nii.gz", pictures.volume, name="volume"),
     path("scans/<uuid:scan_id>/files/<int:position>/", scans.file, name="file"),
     path("scans/<uuid:scan_id>/analyse/", scans.analyse, name="analyse"),
+    path("analyses/<uuid:analysis_id>/result.json", pictures.result, name="result"),
+    path("analyses/<uuid:analysis_id>/overlay/<int:index>.png", pictures.overlay, name="overlay"),
+    path("analyses/<uuid:analysis_id>/mask/<int:index>.png", pictures.mask, name="mask"),
+    path("analyses/<uuid:analysis_id>/mask.nii.gz", pictures.mask_volume, name="mask_volume"),
     path("analyses/<uuid:analysis_id>/review/", reviews.review, name="review"),
     path("models/<str:version>/", model_cards.model_card, name="model_card"),
 ]

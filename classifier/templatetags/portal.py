@@ -1,18 +1,35 @@
 """How the pages put numbers and times into words."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from django import template
+from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from classifier.models import Analysis, AuditEvent, Review
 from classifier.models.analysis import Label, Outcome
+from classifier.models.preferences import Theme
 from classifier.pages import wording
 from classifier.pages.forms import ReviewForm
+from classifier.pages.guide import first_steps
 from classifier.sentences import translated
 
 register = template.Library()
+
+
+@register.filter
+def theme(request: HttpRequest) -> str:
+    """The person's colours, or those this browser remembers; dark where nobody has chosen."""
+    chosen = getattr(request, "theme", "") or request.COOKIES.get("theme", "")
+    return chosen if chosen in Theme.values else Theme.DARK
+
+
+@register.inclusion_tag("parts/guide.html", takes_context=True)
+def guide(context: dict[str, Any]) -> dict[str, Any]:
+    """The first steps of whoever looks at the page."""
+    return {"steps": first_steps(context["user"]), "csrf_token": context.get("csrf_token")}
 
 
 @register.filter

@@ -39,14 +39,14 @@ function add(files) {
   for (const file of files) {
     const element = row.content.firstElementChild.cloneNode(true);
     element.querySelector(".file-name").textContent = file.name;
-    element.querySelector("progress").setAttribute("aria-label", `Upload of ${file.name}`);
+    element.querySelector("progress").setAttribute("aria-label", words("uploadOf", { name: file.name }));
     list.append(element);
     enqueue({ file, element });
   }
 }
 
 function enqueue(item) {
-  say(item, "Waiting");
+  say(item, words("waiting"));
   waiting.push(item);
   next();
 }
@@ -61,7 +61,7 @@ function next() {
 
 function send(item) {
   if (item.file.size > maxMegabytes * 2 ** 20) {
-    finish(item, "refused", `The file is larger than the ${maxMegabytes} MB taken.`);
+    finish(item, "refused", words("tooLarge"));
     return;
   }
   const body = new FormData();
@@ -75,11 +75,11 @@ function send(item) {
   request.upload.addEventListener("progress", (event) => {
     if (!event.lengthComputable) return;
     bar.value = (100 * event.loaded) / event.total;
-    say(item, event.loaded < event.total ? `${Math.round(bar.value)} %` : "Being checked");
+    say(item, event.loaded < event.total ? words("sent", { share: Math.round(bar.value) }) : words("checking"));
   });
   request.addEventListener("load", () => answered(item, request));
-  request.addEventListener("error", () => failed(item, "The connection broke."));
-  request.addEventListener("abort", () => failed(item, "The upload was stopped."));
+  request.addEventListener("error", () => failed(item, words("broken")));
+  request.addEventListener("abort", () => failed(item, words("stopped")));
   request.send(body);
 }
 
@@ -87,24 +87,24 @@ function answered(item, request) {
   const answer = request.response;
   const result = answer?.results?.[0];
   if (result) finish(item, result.state, result.words, result.url);
-  else if (request.status >= 500 || request.status === 401) failed(item, answer?.detail ?? "The server could not take it.");
-  else finish(item, "refused", answer?.detail ?? "The server refused it.");
+  else if (request.status >= 500 || request.status === 401) failed(item, answer?.detail ?? words("notTaken"));
+  else finish(item, "refused", answer?.detail ?? words("refused"));
 }
 
-function finish(item, state, words, url) {
+function finish(item, state, sentence, url) {
   item.element.classList.add(`upload-${state}`);
   item.element.querySelector("progress").remove();
   item.element.querySelector("button").remove();
-  say(item, words);
+  say(item, sentence);
   if (url) item.element.append(link(url));
   counts[state] += 1;
   settle();
 }
 
-function failed(item, words) {
+function failed(item, sentence) {
   const again = item.element.querySelector("button");
   item.element.classList.add("upload-refused");
-  say(item, `${words} Nothing was stored.`);
+  say(item, sentence);
   again.hidden = false;
   again.addEventListener("click", () => {
     again.hidden = true;
@@ -119,24 +119,29 @@ function settle() {
   next();
 }
 
-function say(item, words) {
-  item.element.querySelector(".upload-words").textContent = words;
+// The form carries every sentence in the reader's language.
+function words(name, values = {}) {
+  return Object.entries(values).reduce((text, [key, value]) => text.replace(`{${key}}`, value), form.dataset[name]);
+}
+
+function say(item, sentence) {
+  item.element.querySelector(".upload-words").textContent = sentence;
 }
 
 function link(url) {
   const element = document.createElement("a");
   element.href = url;
-  element.textContent = "Open";
+  element.textContent = words("open");
   return element;
 }
 
 function count() {
   const left = running + waiting.length;
   const parts = [];
-  if (left) parts.push(`${left} to go`);
-  if (counts.accepted) parts.push(`${counts.accepted} accepted`);
-  if (counts.already_there) parts.push(`${counts.already_there} already there`);
-  if (counts.refused) parts.push(`${counts.refused} refused`);
+  if (left) parts.push(words("toGo", { count: left }));
+  if (counts.accepted) parts.push(words("countAccepted", { count: counts.accepted }));
+  if (counts.already_there) parts.push(words("countAlreadyThere", { count: counts.already_there }));
+  if (counts.refused) parts.push(words("countRefused", { count: counts.refused }));
   tally.textContent = parts.join(", ");
   afterwards.hidden = Boolean(left) || !(counts.accepted || counts.already_there);
 }
