@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ml import outputs
+from ml import bundle, outputs
 from ml.collection import TABLES
 from ml.datasets import Row
 from ml.predictor import NOTICE
@@ -17,6 +17,10 @@ FOLDS = 5
 
 
 def add(command: AddCommand) -> None:
+    fetch = command("download", download, "fetch the published Kaggle set, or go on where it stopped")
+    fetch.add_argument(
+        "--out", type=Path, required=True, metavar="FOLDER", help="new, empty or fetched before"
+    )
     check = command("audit", audit, "find copies, patients on both sides of a split, tell-tale files")
     look = command("explore", explore, "write a report of a collection as one HTML file")
     divide = command("split", split, "divide a collection by group into a test share and folds")
@@ -33,6 +37,18 @@ def add(command: AddCommand) -> None:
     divide.add_argument("--test-share", type=float, default=TEST_SHARE, help=f"default {TEST_SHARE}")
     divide.add_argument("--folds", type=int, default=FOLDS, help=f"of the rest; default {FOLDS}")
     divide.add_argument("--seed", type=int, default=0)
+    rank = command("grade", grade, "measure whether pictures tell grade 3 from grade 2 gliomas", bundle=True)
+    rank.add_argument("--data", type=Path, default=DATA, metavar="FOLDER")
+    rank.add_argument("--json", type=Path, metavar="OUT", help="also write the figures there")
+
+
+def download(chosen: argparse.Namespace) -> int:
+    from ml import download as downloading
+
+    for name, count in downloading.download(chosen.out, downloading.COUNTS).items():
+        print(f"{name:<20} {count:6d}")
+    print(f"{chosen.out / downloading.MANIFEST} lists the hash of every file.")
+    return 0
 
 
 def audit(chosen: argparse.Namespace) -> int:
@@ -62,6 +78,16 @@ def split(chosen: argparse.Namespace) -> int:
     places = splitting.split(rows, groups, chosen.test_share, chosen.folds, chosen.seed)
     outputs.write(chosen.out, splitting.as_csv(rows, groups, places))
     print(splitting.as_text(rows, groups, places))
+    return 0
+
+
+def grade(chosen: argparse.Namespace) -> int:
+    from ml import grade as grading
+
+    result = grading.measure(chosen.data, chosen.bundle or bundle.default())
+    print(f"{grading.as_text(result)}\n{NOTICE}")
+    if chosen.json is not None:
+        outputs.write_json(chosen.json, result)
     return 0
 
 

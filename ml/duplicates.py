@@ -93,7 +93,7 @@ def _unit_vectors(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
     flat = pictures.reshape(len(pictures), -1)
     centred = flat - flat.mean(axis=1, keepdims=True)
     length = np.linalg.norm(centred, axis=1, keepdims=True)
-    return np.divide(centred, length, out=np.zeros_like(centred), where=length > 1e-3)
+    return np.asarray(np.divide(centred, length, out=np.zeros_like(centred), where=length > 1e-3))
 
 
 def _block(
