@@ -11,7 +11,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from ml import aggregate, bundle, decision, findings, preprocess
+from ml import aggregate, brain, bundle, decision, findings, preprocess
 from ml.aggregate import Aggregation, Slices
 from ml.bundle import Bundle
 from ml.decision import HEALTHY, REASONS, Familiar, Thresholds
@@ -23,6 +23,11 @@ from ml.labels import CLASSES, NO_TUMOUR, REFUSED
 from ml.preprocess import Box, Geometry
 
 NOTICE: Final = "Research use only. Not a medical device."
+
+NO_BRAIN: Final = "no_brain"
+
+VOLUME: Final = 8
+"""Fewer slices are pictures that somebody chose, and each of them is judged."""
 
 Progress = Callable[[int, int], None]
 """Called with the number of slices judged and of all slices."""
@@ -149,24 +154,29 @@ class Predictor:
     def predict(self, image: Image, progress: Progress | None = None) -> Prediction:
         """The answer for all slices of one image, ``LARGEST_BATCH`` of them in memory at a time."""
         clock = _Clock()
-        judged = self._judge_all(image.slices, clock, progress)
+        judged = self._judge_all(image, clock, progress)
         return self._answer(judged, image, clock.timings)
 
     def curve(self, image: Image) -> Slices:
         """What ``predict`` knows of every slice before they become one answer."""
-        return _slices(self._judge_all(image.slices, _Clock(), None))
+        return _slices(self._judge_all(image, _Clock(), None))
 
-    def _judge_all(self, slices: Sequence[Pixels], clock: _Clock, progress: Progress | None) -> list[_Judged]:
+    def _judge_all(self, image: Image, clock: _Clock, progress: Progress | None) -> list[_Judged]:
         judged: list[_Judged] = []
-        for start in range(0, len(slices), LARGEST_BATCH):
-            judged += self._judge(slices[start : start + LARGEST_BATCH], clock)
+        shown, total = _brain(image), len(image.slices)
+        for start in range(0, total, LARGEST_BATCH):
+            batch = slice(start, start + LARGEST_BATCH)
+            judged += self._judge(image.slices[batch], shown[batch], clock)
             if progress is not None:
-                progress(len(judged), len(slices))
+                progress(len(judged), total)
         return judged
 
-    def _judge(self, slices: Sequence[Pixels], clock: _Clock) -> list[_Judged]:
+    def _judge(self, slices: Sequence[Pixels], shown: Sequence[bool], clock: _Clock) -> list[_Judged]:
         prepared = [preprocess.prepare_with_geometry(pixels, self._size) for pixels in slices]
-        unusable = [decision.unusable(pixels) for pixels in slices]
+        unusable = [
+            decision.unusable(pixels) if brain_here else NO_BRAIN
+            for pixels, brain_here in zip(slices, shown, strict=True)
+        ]
         clock.stop("preprocess")
         outputs = self._run(np.stack([x for x, _ in prepared]))
         probabilities = decision.softmax(outputs.logits, self._temperature)
@@ -242,11 +252,19 @@ class Predictor:
         )
 
 
+def _brain(image: Image) -> list[bool]:
+    """Which slices show brain: all of a picture or of a few, and all where none seems to."""
+    if len(image.slices) < VOLUME:
+        return [True] * len(image.slices)
+    found = brain.brain_slices(image)
+    return [bool(shown) for shown in found | (not found.any())]
+
+
 def _slices(judged: Sequence[_Judged]) -> Slices:
     return Slices(
         np.stack([one.probabilities for one in judged]),
         np.array([one.refusal is not None for one in judged]),
-        np.array([one.refusal != "no_brain" for one in judged]),
+        np.array([one.refusal != NO_BRAIN for one in judged]),
         np.array([one.share for one in judged]),
     )
 

@@ -159,3 +159,29 @@ def test_any_shape_is_answered_with_masks_of_its_own_shape(
     answer = seeing(tmp_path, monkeypatch, engine).predict(image(pixels))
     assert answer.finding is not None and answer.masks[0].shape == shape
     assert answer.finding.area_px == pytest.approx(np.pi * (min(shape) / 6) ** 2, rel=0.25)
+
+
+def test_slices_of_a_volume_without_brain_are_not_judged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: BrightIsTumour
+) -> None:
+    scalp = np.zeros((200, 160), np.float32)
+    scalp[90:110, 70:90] = 1.0
+    answer = seeing(tmp_path, monkeypatch, engine).predict(image(scalp, *[head() for _ in range(12)], scalp))
+    assert [one.refusal for one in answer.slices] == ["no_brain", *[None] * 12, "no_brain"]
+    assert answer.outcome == "notumor" and answer.slices[0].tumour_probability > 0.9
+
+
+def test_a_few_pictures_are_all_judged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: BrightIsTumour
+) -> None:
+    small = np.zeros((400, 320), np.float32)
+    small[100:200, 100:180] = head(SPOT)[::2, ::2]
+    answer = seeing(tmp_path, monkeypatch, engine).predict(image(head(), small, head()))
+    assert [one.refusal for one in answer.slices] == [None] * 3 and answer.outcome == "glioma"
+
+
+def test_a_volume_where_no_slice_can_be_judged_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: BrightIsTumour
+) -> None:
+    answer = seeing(tmp_path, monkeypatch, engine).predict(image(*[np.zeros((90, 80))] * 20))
+    assert (answer.outcome, answer.reason, answer.finding) == ("refused", "image_blank", None)
