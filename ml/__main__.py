@@ -91,9 +91,14 @@ def report(chosen: argparse.Namespace) -> int:
     from ml import report as reporting
 
     predictor = Predictor.load(_bundle(chosen))
-    metrics = reporting.figures(predictor, chosen.data)
-    print(f"{predictor.version}\n{reporting.as_text(metrics)}\n{NOTICE}")
+    metrics = (
+        reporting.recorded(predictor) if chosen.recorded else reporting.figures(predictor, chosen.data)
+    )
+    write = reporting.as_markdown if chosen.markdown else reporting.as_text
+    print(f"{predictor.version}\n\n{write(metrics)}\n\n{NOTICE}")
     _save(chosen.json, metrics)
+    if chosen.plots is not None:
+        reporting.draw(metrics, chosen.plots)
     return 0
 
 
@@ -187,6 +192,9 @@ def _add_making(commands: Any) -> None:
     seal.add_argument("--bundles", type=Path, default=bundle.BUNDLES)
     tell = _command(commands, "report", report, "figures of a bundle on what it has not learnt", bundle=True)
     tell.add_argument("--json", type=Path, metavar="OUT", help="also write the figures there")
+    tell.add_argument("--markdown", action="store_true", help="tables for the documentation")
+    tell.add_argument("--recorded", action="store_true", help="what the bundle says, without measuring it")
+    tell.add_argument("--plots", type=Path, metavar="DIR", help="also draw reliability and coverage as PNG")
     pool = _command(commands, "aggregate", aggregate, "compare ways from slices to one answer", bundle=True)
     pool.add_argument("--fold", type=int, default=0, help="of dev, the one that the bundle has not learnt")
     pool.add_argument("--json", type=Path, metavar="OUT", help="also write the figures there")

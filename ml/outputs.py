@@ -15,11 +15,15 @@ class OutputError(MlError):
 
 
 def write(path: Path, text: str) -> None:
-    """Put ``text`` at ``path``, replacing what is there. OutputError output_unwritable or disk_full."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Put ``content`` at ``path``, replacing what is there. OutputError output_unwritable or disk_full."""
     partial = path.with_name(f".{path.name}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(text, "utf-8", newline="\n")
+        partial.write_bytes(content)
         partial.replace(path)
     except OSError as error:
         raise unwritable(path, error) from None

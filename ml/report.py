@@ -4,6 +4,7 @@ A network trained on the published folders has seen most holdout patients, and o
 patient has seen published test images: each bundle is measured only on what it has not learnt.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml import (
+    bundle,
     confidence,
     datasets,
     evaluate,
@@ -20,7 +22,9 @@ from ml import (
     low_grade,
     operating,
     outlines,
+    outputs,
     patients,
+    plots,
     readings,
     refusal,
     robustness,
@@ -239,6 +243,18 @@ def _invariance(predictor: Observed, data: Path, whole: Reading) -> dict[str, An
     return robustness.unchanged(sample.answers, variants)
 
 
+def recorded(predictor: Predictor) -> dict[str, Any]:
+    """What the bundle's own ``metrics.json`` says."""
+    metrics: dict[str, Any] = json.loads((predictor.directory / bundle.METRICS).read_text("utf-8"))
+    return metrics
+
+
+def draw(metrics: Mapping[str, Any], folder: Path) -> None:
+    """The charts of the metrics as PNG files. OutputError where they cannot be written."""
+    for name, content in plots.of(metrics).items():
+        outputs.write_bytes(folder / name, content)
+
+
 def table(runs: Mapping[str, Mapping[str, Any]], measures: tuple[str, ...] = tuple(tables.SHARES)) -> str:
     """Markdown with one row for each run, of what ``evaluate.figures`` gave on the same slices."""
     return tables.of_runs(runs, measures).as_markdown()
@@ -251,4 +267,4 @@ def as_text(metrics: Mapping[str, Any]) -> str:
 
 def as_markdown(metrics: Mapping[str, Any]) -> str:
     """The same tables for the documentation."""
-    return "\n\n".join(table.as_markdown() for table in tables.tables(metrics)) + "\n"
+    return "\n\n".join(table.as_markdown() for table in tables.tables(metrics))

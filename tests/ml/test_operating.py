@@ -1,0 +1,81 @@
+"""Thresholds, ROC areas and predictive values, worked out by hand."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ml import operating
+from ml.evaluate import Answers
+
+CHANCES = st.lists(st.floats(0, 1), min_size=1, max_size=40)
+
+
+def found(tumour: list[float], sick: list[bool], groups: list[str] | None = None) -> Answers:
+    chance = np.array(tumour)
+    nothing = np.zeros(len(chance))
+    return Answers(
+        np.where(sick, 0, 2),
+        np.stack([chance, nothing, 1 - chance, nothing], axis=1),
+        ("uncertain",) * len(chance),
+        tuple(groups or [str(i) for i in range(len(chance))]),
+        ("a",) * len(chance),
+    )
+
+
+def test_the_threshold_is_the_lowest_that_leaves_enough_healthy_slices_alone() -> None:
+    healthy = np.arange(1, 21) / 100
+    limit = operating.threshold(healthy)
+    assert 0.19 < limit < 0.1901
+    assert np.mean(healthy < limit) == 0.95
+
+
+@given(CHANCES, st.floats(0.01, 1))
+def test_the_specificity_that_was_asked_for_is_reached_and_no_lower_threshold_does(
+    chances: list[float], specificity: float
+) -> None:
+    healthy = np.array(chances)
+    limit = operating.threshold(healthy, specificity)
+    assert np.mean(healthy < limit) >= specificity - 1e-9
+    lower = np.nextafter(limit, -np.inf)
+    assert np.mean(healthy < lower) < specificity + 1e-9
+
+
+def test_tumours_below_the_threshold_are_missed() -> None:
+    one = operating.at(found([0.1, 0.4, 0.9, 0.05, 0.6], [True, True, True, False, False]), 0.5)
+    assert (one["tumours"], one["tumours_called_notumor"]) == (3, 2)
+    assert one["missed"]["value"] == pytest.approx(2 / 3, abs=1e-4) and one["missed"]["n"] == 3
+    assert one["specificity"]["value"] == 0.5 and one["specificity"]["n"] == 2
+
+
+def test_a_tumour_at_the_threshold_is_not_missed() -> None:
+    assert operating.at(found([0.5], [True]), 0.5)["tumours_called_notumor"] == 0
+
+
+def test_no_miss_among_many_patients_still_has_an_upper_end() -> None:
+    low, high = operating.at(found([0.9] * 60, [True] * 60), 0.5)["missed"]["interval"]
+    assert low == 0 and high == pytest.approx(1 - 0.025 ** (1 / 60), abs=1e-4)
+
+
+def test_the_roc_area_counts_pairs_and_halves_ties() -> None:
+    area = operating.roc_area(found([0.9, 0.5, 0.2, 0.5], [True, True, False, False]))
+    assert area is not None and area["value"] == (4 - 0.5) / 4
+    assert operating.roc_area(found([0.9], [True])) is None
+
+
+def test_predictive_values_follow_bayes() -> None:
+    chances = [0.9] * 9 + [0.1] + [0.1] * 8 + [0.9] * 2
+    shares = operating.at_prevalence(found(chances, [True] * 10 + [False] * 10), 0.5)
+    assert list(shares) == ["0.01", "0.05", "0.2"]
+    for prevalence, figures in shares.items():
+        p = float(prevalence)
+        assert figures["ppv"]["value"] == pytest.approx(0.9 * p / (0.9 * p + 0.2 * (1 - p)), abs=1e-4)
+        assert figures["npv"]["value"] == pytest.approx(0.8 * (1 - p) / (0.8 * (1 - p) + 0.1 * p), abs=1e-4)
+        for figure in figures.values():
+            assert figure["interval"][0] <= figure["value"] <= figure["interval"][1]
+
+
+def test_rarer_tumours_make_an_alarm_worth_less() -> None:
+    shares = operating.at_prevalence(found([0.9, 0.1, 0.9, 0.1], [True, True, False, False]), 0.5)
+    ppv = [figures["ppv"]["value"] for figures in shares.values()]
+    assert ppv == sorted(ppv) and ppv[0] < ppv[-1]

@@ -1,0 +1,143 @@
+"""Votes of patients, changes of the picture, LGG by size, and the table of aims."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ml import low_grade, patients, robustness, tables, targets
+from ml.evaluate import Answers
+from ml.image_types import Facts, Image
+from ml.labels import CLASSES
+
+
+def found(
+    targets: list[int],
+    chances: list[list[float]],
+    groups: list[str],
+    sources: list[str] | None = None,
+) -> Answers:
+    probabilities = np.array(chances, float)
+    return Answers(
+        np.array(targets),
+        probabilities,
+        tuple(CLASSES[int(p.argmax())] for p in probabilities),
+        tuple(groups),
+        tuple(sources or ["figshare"] * len(targets)),
+    )
+
+
+GLIOMA, MENINGIOMA, HEALTHY = [0.9, 0.1, 0, 0], [0.2, 0.8, 0, 0], [0.1, 0, 0.9, 0]
+
+
+def test_a_patient_is_the_mean_of_the_slices() -> None:
+    votes = patients.vote(found([0, 0, 0, 1], [GLIOMA, GLIOMA, MENINGIOMA, GLIOMA], ["P:1"] * 3 + ["P:2"]))
+    assert votes.groups == ("P:1", "P:2") and votes.outcomes == ("glioma", "glioma")
+    assert votes.probabilities[0] == pytest.approx([2 / 3, 1 / 3, 0, 0])
+    assert patients.figures(votes)["right"] == 1 and patients.figures(votes)["accuracy"]["value"] == 0.5
+
+
+def test_healthy_slices_of_a_tumour_patient_do_not_vote() -> None:
+    votes = patients.vote(found([0, 2, 2], [GLIOMA, HEALTHY, HEALTHY], ["TCGA"] * 3, ["lgg_flair"] * 3))
+    assert votes.targets.tolist() == [0] and votes.probabilities[0].tolist() == GLIOMA
+
+
+def test_a_patient_without_a_tumour_votes_with_all_slices() -> None:
+    votes = patients.vote(found([2, 2], [HEALTHY, GLIOMA], ["sub-01"] * 2, ["healthy"] * 2))
+    assert votes.targets.tolist() == [2] and votes.probabilities[0] == pytest.approx([0.5, 0.05, 0.45, 0])
+
+
+def test_a_patient_with_two_kinds_of_tumour_is_left_out() -> None:
+    votes = patients.vote(found([0, 1, 1], [GLIOMA, MENINGIOMA, GLIOMA], ["P:1", "P:1", "P:2"]))
+    assert votes.groups == ("P:2",)
+
+
+def test_pictures_of_unknown_people_have_no_vote() -> None:
+    one = found(
+        [2, 0, 0, 2],
+        [HEALTHY] * 4,
+        ["N:3", "P:1", "TCGA", "sub"],
+        ["br35h", "figshare", "lgg_t1gd", "healthy"],
+    )
+    assert patients.known(one).tolist() == [False, True, True, True]
+
+
+def image(pixels: np.ndarray) -> Image:
+    height, width = pixels.shape
+    return Image((pixels.astype(np.float32),), Facts("png", width, height, 1, 8, "L"))
+
+
+def test_a_turned_picture_keeps_its_frame() -> None:
+    corner = np.zeros((8, 8))
+    corner[0, 7] = 1
+    quarter = robustness.turned(90)(image(corner)).slices[0]
+    assert quarter.shape == (8, 8) and quarter[0, 0] == 1 and quarter.sum() == 1
+    assert robustness.turned(0)(image(corner)).slices[0].tolist() == corner.tolist()
+    full = robustness.turned(30)(image(np.ones((60, 60)))).slices[0]
+    assert full.shape == (60, 60) and full[0, 0] == 0 and full[30, 30] == 1
+
+
+def test_variants_are_what_they_are_called() -> None:
+    pixels = np.array([[0.0, 0.2, 0.5], [0.9, 1.0, 0.4]])
+    variants = {name: vary(image(pixels)).slices[0] for name, vary in robustness.VARIANTS.items()}
+    assert variants["turned_90"].tolist() == np.rot90(pixels.astype(np.float32)).tolist()
+    assert variants["mirrored"][0].tolist() == pytest.approx([0.5, 0.2, 0.0])
+    assert variants["darker"].max() == pytest.approx(0.7) and variants["brighter"].max() == 1
+    assert all(one.flags["C_CONTIGUOUS"] and one.dtype == np.float32 for one in variants.values())
+
+
+def test_only_slices_that_keep_their_class_count_as_unchanged() -> None:
+    plain = found([0, 0], [GLIOMA, GLIOMA], ["a", "b"])
+    turned = replace(plain, probabilities=np.array([GLIOMA, HEALTHY]))
+    seen = robustness.unchanged(plain, {"mirrored": plain, "turned_90": turned})
+    assert seen["same_class"]["value"] == 0.75 and seen["same_class"]["n"] == 4
+    assert seen["variants"]["turned_90"]["value"] == 0.5 and seen["tumours_lost"] == 1
+
+
+def test_lgg_figures_are_by_sequence_and_size() -> None:
+    sources = ["lgg_t1gd"] * 4 + ["lgg_flair"] * 2
+    one = found(
+        [0, 0, 2, 2, 0, 2], [GLIOMA, HEALTHY, HEALTHY, GLIOMA, GLIOMA, HEALTHY], list("aabbcc"), sources
+    )
+    seen = low_grade.figures(one, np.array([300, 10, 0, 0, 900, 0]))
+    t1gd = seen["sequences"]["t1gd"]
+    assert t1gd["healthy_called_notumor"]["value"] == t1gd["tumours_called_tumour"]["value"] == 0.5
+    assert t1gd["tumours_answered_notumor"]["value"] == 0.5
+    assert seen["sequences"]["flair"]["tumours_called_tumour"]["value"] == 1
+    sizes = {name: (s["pixels"], s["tumours_called_tumour"]["value"]) for name, s in seen["sizes"].items()}
+    assert sizes == {"small": ([10, 10], 0), "middle": ([300, 300], 1), "large": ([900, 900], 1)}
+
+
+def test_an_aim_is_met_on_its_side_and_only_where_there_is_one() -> None:
+    least, most = targets.Target("a", "a", (), 0.9), targets.Target("b", "b", (), 0.01, at_most=True)
+    assert least.met(0.9) and not least.met(0.899) and most.met(0.01) and not most.met(0.02)
+    assert targets.Target("c", "c", ()).met(0.5) is None and least.met(None) is None
+
+
+def test_targets_that_a_bundle_does_not_measure_are_left_out() -> None:
+    figure = {"value": 0.97, "interval": [0.95, 0.99], "n": 610}
+    seen = targets.figures({"holdout": {"tumour_accuracy": figure}}, "the command")
+    assert list(seen) == ["tumour_accuracy"]
+    assert seen["tumour_accuracy"] | figure == seen["tumour_accuracy"]
+    assert seen["tumour_accuracy"]["met"] and seen["tumour_accuracy"]["command"] == "the command"
+
+
+def test_names_of_targets_are_different() -> None:
+    assert len({target.name for target in targets.TARGETS}) == len(targets.TARGETS)
+
+
+def test_a_figure_is_shown_with_its_interval_and_a_missing_one_with_a_dash() -> None:
+    assert tables.shown({"value": 0.5, "interval": [0.25, 1.0], "n": 4}) == ".500 [.250, 1.000]"
+    assert tables.shown({"value": None, "interval": [None, None], "n": 0}) == "-"
+    assert tables.shown(7) == "7" and tables.shown(-0.25) == "-.250"
+
+
+def test_runs_are_compared_in_one_table() -> None:
+    figure = {"value": 0.5, "interval": [0.25, 1.0], "n": 4}
+    table = tables.of_runs({"plain": {"accuracy": figure}, "other": {}}, ("accuracy", "dice_mean"))
+    assert table.as_markdown().splitlines()[2:] == [
+        "| run | accuracy, 4 classes | dice mean |",
+        "| --- | --- | --- |",
+        "| plain | .500 [.250, 1.000] | - |",
+        "| other | - | - |",
+    ]
