@@ -7,8 +7,11 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import PIL.Image
+import PIL.ImageDraw
 import pytest
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from ml import bundle, datasets, report
 from ml.errors import BundleError
@@ -120,6 +123,23 @@ def test_a_pattern_is_never_given_a_tumour(predictor: Predictor, period: int) ->
     rows, columns = np.mgrid[:256, :256]
     for pattern in ((rows // period + columns // period) % 2, (rows % period) / period):
         assert predictor.predict(image_of(pattern)).outcome not in TUMOUR_CLASSES
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("grain", [2, 6, 16])
+def test_coarse_noise_is_never_given_a_tumour(predictor: Predictor, seed: int, grain: float) -> None:
+    noise = ndimage.gaussian_filter(np.random.default_rng(seed).normal(size=(220, 180)), grain)
+    answer = predictor.predict(image_of((noise - noise.min()) / np.ptp(noise)))
+    assert answer.outcome not in TUMOUR_CLASSES
+
+
+@pytest.mark.parametrize("size", [10, 18, 40])
+@pytest.mark.parametrize("dark", [True, False])
+def test_text_is_never_given_a_tumour(predictor: Predictor, size: int, dark: bool) -> None:
+    page = PIL.Image.new("L", (320, 260), 0 if dark else 255)
+    text = "\n".join("The patient was seen on Monday. No complaints." for _ in range(30))
+    PIL.ImageDraw.Draw(page).text((8, 8), text, 255 if dark else 0, font_size=size)
+    assert predictor.predict(image_of(np.asarray(page) / 255)).outcome not in TUMOUR_CLASSES
 
 
 def test_every_slice_is_answered_as_if_it_were_alone(predictor: Predictor) -> None:
