@@ -1,18 +1,30 @@
 """DICOM files to series: grouped by their header, decoded together, ordered in the patient."""
 
 import hashlib
+import io
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+from pydicom import dcmread
 from pydicom.dataset import Dataset
 
 from ml.anatomy import Place, parallel
-from ml.decoding import blaming, refusing
+from ml.decoding import Source, blaming, refusing
 from ml.dicom import PIXEL_KEYWORDS, assemble, parse
 from ml.dicom_geometry import instance_number, place
 from ml.dicom_pixels import decompress, frame_count, stored_values
 from ml.errors import ImageError
 from ml.image_types import Limits, Series, refusal
+
+
+def series_uid(source: Source) -> str:
+    """The SeriesInstanceUID, read without the pixels; empty where there is none to be read."""
+    file = io.BytesIO(source) if isinstance(source, bytes) else source
+    try:
+        header = dcmread(file, stop_before_pixels=True, force=True, specific_tags=["SeriesInstanceUID"])
+        return str(header.get("SeriesInstanceUID") or "")
+    except Exception:  # a damaged file makes pydicom throw what it likes; reading it will say what is wrong
+        return ""
 
 
 class File(NamedTuple):
@@ -71,7 +83,7 @@ def _identity(file: File, data: bytes) -> object:
     The identifier alone is not trusted: where names were removed it may be the same in every file.
     """
     uid, position = str(file.header.get("SOPInstanceUID") or ""), file.place.position
-    if uid and position is not None:
+    if uid and position is not None and frame_count(file.header) == 1:
         return uid, tuple(position), instance_number(file.header)
     return hashlib.sha256(data).digest()
 
