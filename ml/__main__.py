@@ -9,10 +9,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ml import bundle, data_commands, images
-from ml.errors import ImageError, MlError
+from ml import bundle, data_commands, predict_command
+from ml.errors import MlError
 from ml.labels import CLASSES
-from ml.predictor import NOTICE, Prediction, Predictor
+from ml.predictor import NOTICE, Predictor
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -30,10 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def predict(chosen: argparse.Namespace) -> int:
     predictor = Predictor.load(_bundle(chosen))
-    results = [_predict_one(predictor, path, as_json=chosen.json) for path in chosen.files]
-    if not chosen.json:
-        print(NOTICE)
-    return 0 if all(results) else 1
+    whole = predict_command.predict(predictor, chosen.files, as_json=chosen.json, overlays=chosen.overlays)
+    return 0 if whole else 1
 
 
 def evaluate(chosen: argparse.Namespace) -> int:
@@ -91,9 +89,7 @@ def report(chosen: argparse.Namespace) -> int:
     from ml import report as reporting
 
     predictor = Predictor.load(_bundle(chosen))
-    metrics = (
-        reporting.recorded(predictor) if chosen.recorded else reporting.figures(predictor, chosen.data)
-    )
+    metrics = reporting.recorded(predictor) if chosen.recorded else reporting.figures(predictor, chosen.data)
     write = reporting.as_markdown if chosen.markdown else reporting.as_text
     print(f"{predictor.version}\n\n{write(metrics)}\n\n{NOTICE}")
     _save(chosen.json, metrics)
@@ -131,34 +127,6 @@ def _save(path: Path | None, value: dict[str, Any]) -> None:
         path.write_text(json.dumps(value, indent=1) + "\n", "utf-8")
 
 
-def _predict_one(predictor: Predictor, path: Path, *, as_json: bool) -> bool:
-    """Print the answer for one file; False where it has none."""
-    try:
-        prediction = predictor.predict(_read(path))
-    except ImageError as error:
-        failure = {"path": str(path), "error": {"code": error.code, "detail": error.detail}}
-        print(json.dumps(failure) if as_json else f"{path}: {error.code}: {error.detail}", flush=True)
-        return False
-    answer = {"path": str(path), **prediction.as_dict()}
-    print(json.dumps(answer) if as_json else f"{path}: {_in_words(prediction)}", flush=True)
-    return True
-
-
-def _read(path: Path) -> images.Image:
-    if path.is_dir():
-        raise ImageError("A folder cannot be read as one scan; name its files.", code="folder_unsupported")
-    try:
-        return images.read(path)
-    except OSError as error:
-        raise ImageError(f"The file cannot be opened: {error.strerror}.", code="file_unreadable") from None
-
-
-def _in_words(prediction: Prediction) -> str:
-    shares = ", ".join(f"{name} {p:.1%}" for name, p in prediction.probabilities.items())
-    reason = f" {prediction.reason_text}" if prediction.reason_text else ""
-    return f"{prediction.outcome} ({shares}; model {prediction.model_version}){reason}"
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m ml", description=f"Brain MRI slices. {NOTICE}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -169,8 +137,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_asking(commands: Any) -> None:
-    one = _command(commands, "predict", predict, "classify image files", bundle=True)
+    one = _command(
+        commands, "predict", predict, "classify image files, ZIP archives and folders", bundle=True
+    )
     one.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    one.add_argument("--overlays", type=Path, metavar="FOLDER", help="write pictures of what is outlined")
     one.add_argument("--json", action="store_true", help="one object a line, in the order given")
     many = _command(commands, "evaluate", evaluate, "measure on a folder of class folders", bundle=True)
     many.add_argument("--data", type=Path, required=True, metavar="FOLDER")

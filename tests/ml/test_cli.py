@@ -10,8 +10,10 @@ import pytest
 
 from ml import __main__ as program
 from ml import bundle
+from ml.images import to_png
 from ml.labels import CLASSES
 from tests.ml.pictures import brain_png
+from tests.ml.seeing import BrightIsTumour, head, seeing
 
 PROJECT = Path(bundle.__file__).resolve().parents[1]
 
@@ -49,12 +51,36 @@ def test_predict_for_people_says_research_use_only(scan: Path, capsys: pytest.Ca
     assert "Research use only" in shown and bundle.default().name in shown and "%" in shown
 
 
-@pytest.mark.parametrize(("name", "code"), [("", "folder_unsupported"), ("absent.png", "file_unreadable")])
-def test_a_folder_or_an_absent_file_is_refused_with_its_code(
+@pytest.mark.parametrize(("name", "code"), [("", "folder_empty"), ("absent.png", "file_unreadable")])
+def test_an_empty_folder_or_an_absent_file_is_refused_with_its_code(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, code: str
 ) -> None:
     assert program.main(["predict", str(tmp_path / name), "--json"]) == 1
     assert json.loads(capsys.readouterr().out)["error"]["code"] == code
+
+
+def test_predict_reads_a_folder_series_by_series(scan: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (scan.parent / "second.png").write_bytes(brain_png(7, height=200))
+    assert program.main(["predict", str(scan.parent), "--json"]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert sum(len(line["slices"]) for line in lines) == 2
+    assert {line["path"] for line in lines} == {str(scan.parent)} and "series" in lines[0]
+
+
+def test_predict_says_and_draws_where(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    predictor = seeing(tmp_path, monkeypatch, BrightIsTumour())
+    (tmp_path / "sick.png").write_bytes(to_png(head((60.0, 80.0, 14.0))))
+    (tmp_path / "well.png").write_bytes(to_png(head()))
+    files = [str(tmp_path / name) for name in ("sick.png", "well.png")]
+    overlays = tmp_path / "drawn"
+    command = ["predict", "--bundle", str(predictor.directory), "--overlays", str(overlays), *files]
+    assert program.main(command) == 0
+    sick, well, _ = capsys.readouterr().out.splitlines()
+    assert "Outlined on slice 1 around (60, 80): " in sick and "pixels across" in sick
+    assert "notumor" in well and "Outlined" not in well
+    assert [path.name for path in overlays.iterdir()] == ["sick-1.png"]
 
 
 def test_evaluate_prints_and_writes_the_figures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
