@@ -10,7 +10,10 @@ NOT_FOUND = {
     "model version": _("There is no such model version."),
     "page": _("There is no such page."),
     "patient": _("There is no such patient."),
+    "report": _("There is no such report."),
     "scan": _("There is no such scan."),
+    "slice": _("The scan has no such slice."),
+    "outline": _("Nothing is outlined in this scan."),
     "token": _("There is no such token."),
 }
 

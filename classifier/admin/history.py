@@ -15,8 +15,8 @@ from classifier.admin.filters import CaseDepartmentFilter, DepartmentFilter, Sca
 from classifier.admin.links import link
 from classifier.admin.search import HELP, clinical_search
 from classifier.audit import Actor
-from classifier.models import Analysis, Case, Patient, Review, Scan
-from classifier.services import cases, reviews, scans
+from classifier.models import Adjudication, Analysis, Case, Patient, Report, Review, Scan
+from classifier.services import cases, reports, reviews, scans
 
 NEWEST_FIRST = ("-created_at", "-id")
 
@@ -164,7 +164,16 @@ class AnalysisAdmin(HistoryAdmin):
 @admin.register(Review)
 class ReviewAdmin(HistoryAdmin):
     patient_path = "analysis__scan__case__patient"
-    fields = ("id", "analysis", "case", "reviewer", "verdict", "label", "comment", "created_at")
+    fields = (
+        "id",
+        "analysis",
+        "case",
+        ("reviewer", "blind"),
+        ("verdict", "label"),
+        ("wrong_region", "region"),
+        "comment",
+        "created_at",
+    )
     readonly_fields = ("case",)
     list_display = ("__str__", "analysis", "case", "verdict", "label", "reviewer", "created_at")
     list_filter = ("verdict", "label", "created_at")
@@ -177,6 +186,44 @@ class ReviewAdmin(HistoryAdmin):
     def note_look(self, actor: Actor, obj: Review) -> None:
         """A review is read beside the answer it judges."""
         reviews.view_analysis(actor=actor, analysis_id=obj.analysis_id)
+
+
+@admin.register(Adjudication)
+class AdjudicationAdmin(HistoryAdmin):
+    patient_path = "analysis__scan__case__patient"
+    fields = (
+        "id",
+        "analysis",
+        "case",
+        ("first_read", "first_reader"),
+        ("second_read", "second_reader"),
+        ("adjudicator", "answer"),
+        "comment",
+        "created_at",
+    )
+    readonly_fields = ("case",)
+    list_display = ("__str__", "analysis", "case", "answer", "adjudicator", "created_at")
+    list_filter = ("answer", "created_at")
+    list_select_related = ("analysis__scan__case", "adjudicator")
+
+    @admin.display(description=_("case"))
+    def case(self, adjudication: Adjudication) -> SafeString | str:
+        return link(adjudication.analysis.scan.case)
+
+    def note_look(self, actor: Actor, obj: Adjudication) -> None:
+        reviews.view_analysis(actor=actor, analysis_id=obj.analysis_id)
+
+
+@admin.register(Report)
+class ReportAdmin(HistoryAdmin):
+    patient_path = "case__patient"
+    fields = ("id", ("case", "version"), "author", "answer", "impression", "reason", "content", "created_at")
+    list_display = ("__str__", "case", "version", "answer", "author", "created_at")
+    list_filter = ("answer", "created_at")
+    list_select_related = ("case", "author")
+
+    def note_look(self, actor: Actor, obj: Report) -> None:
+        reports.view_report(actor=actor, report_id=obj.pk)
 
 
 def _scans(case: Case) -> Table:

@@ -15,7 +15,14 @@ from django.views.decorators.debug import sensitive_variables
 
 from classifier.admin.base import Act, AdministratorsAdmin, Table, Tool, admin_actor
 from classifier.admin.links import admin_url, link
-from classifier.admin.people_forms import AccessForm, DepartmentForm, DetailsForm, NewUserForm, PasswordForm
+from classifier.admin.people_forms import (
+    AccessForm,
+    DepartmentForm,
+    DetailsForm,
+    NewUserForm,
+    PasswordForm,
+    ReadingPolicyForm,
+)
 from classifier.models import Role, User
 from classifier.services import departments, people
 
@@ -198,9 +205,10 @@ class UserAdmin(AdministratorsAdmin):
 
 @admin.register(Group)
 class DepartmentAdmin(AdministratorsAdmin):
-    fields = ("name", "kind")
-    readonly_fields = ("kind",)
-    list_display = ("name", "kind", "members")
+    fields = ("name", "kind", "reading")
+    readonly_fields = ("kind", "reading")
+    list_display = ("name", "kind", "reading", "members")
+    list_select_related = ("reading_policy",)
     ordering = ("name",)
     search_fields = ("name",)
 
@@ -208,6 +216,7 @@ class DepartmentAdmin(AdministratorsAdmin):
         return [
             self.act_url("add/", self.create_view, "add"),
             self.act_url("<int:pk>/rename/", self.rename_view, "rename"),
+            self.act_url("<int:pk>/reading/", self.reading_view, "reading"),
             *super().get_urls(),
         ]
 
@@ -219,6 +228,12 @@ class DepartmentAdmin(AdministratorsAdmin):
     def kind(self, group: Group) -> str:
         return _("role") if group.name in Role.values else _("department")
 
+    @admin.display(description=_("how it reads"))
+    def reading(self, group: Group) -> str:
+        names = {"second_reader": _("two independent reads"), "blind": _("blind reading")}
+        policy = departments.reading_policy_of(group)
+        return ", ".join(str(name) for key, name in names.items() if policy[key]) or "-"
+
     @admin.display(description=_("members"))
     def members(self, group: Any) -> int:
         return int(group.members)
@@ -226,7 +241,10 @@ class DepartmentAdmin(AdministratorsAdmin):
     def tools(self, request: HttpRequest, obj: Group) -> list[Tool]:
         if obj.name in Role.values:
             return []
-        return [(_("Rename"), reverse("admin:auth_group_rename", args=[obj.pk]))]
+        return [
+            (_("Rename"), reverse("admin:auth_group_rename", args=[obj.pk])),
+            (_("How it reads"), reverse("admin:auth_group_reading", args=[obj.pk])),
+        ]
 
     def list_tools(self, request: HttpRequest) -> list[Tool]:
         return [(_("Add a department"), reverse("admin:auth_group_add"))]
@@ -263,5 +281,22 @@ class DepartmentAdmin(AdministratorsAdmin):
             do=do,
             form_class=DepartmentForm,
             form_options={"initial": {"name": department.name}},
+        )
+        return self.act(request, act, about=department)
+
+    def reading_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        department = get_object_or_404(Group.objects.exclude(name__in=Role.values), pk=pk)
+
+        def do(given: dict[str, Any]) -> str:
+            departments.set_reading_policy(actor=admin_actor(request), department=department, **given)
+            return _("%(department)s reads like this from now on.") % {"department": department}
+
+        act = Act(
+            title=_("How %(department)s reads") % {"department": department},
+            submit=_("Save"),
+            intro=_("It holds at once for every case that is not signed; what was read and signed stays."),
+            do=do,
+            form_class=ReadingPolicyForm,
+            form_options={"initial": departments.reading_policy_of(department)},
         )
         return self.act(request, act, about=department)

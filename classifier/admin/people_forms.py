@@ -79,3 +79,16 @@ class NewUserForm(AccessForm, PasswordForm, NameForm):
 
 class DepartmentForm(forms.Form):
     name = forms.CharField(label=_("Name"), max_length=150)
+
+
+class ReadingPolicyForm(forms.Form):
+    second_reader = forms.BooleanField(
+        label=_("Two independent reads"),
+        required=False,
+        help_text=_("Every scan is read by two persons; who reads second does not see the first read."),
+    )
+    blind = forms.BooleanField(
+        label=_("Blind reading"),
+        required=False,
+        help_text=_("The machine's answer stays hidden from each reader until their own read is recorded."),
+    )

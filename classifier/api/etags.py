@@ -30,7 +30,8 @@ def unless_known(
     Of an answer about a scan or an analysis only these things of its ``analysis`` change, so that a poller
     that waits costs neither the body nor the questions for it.
     """
-    state = (request.build_absolute_uri(), API_VERSION, analysis.pk, analysis.status, analysis.attempts)
+    how_far = (analysis.pk, analysis.status, analysis.attempts, analysis.slices_done, analysis.answer_hidden)
+    state = (request.build_absolute_uri(), API_VERSION, *how_far)
     tag = quote_etag(hashlib.sha256(repr(state).encode()).hexdigest()[:32])
     known = [item.removeprefix("W/") for item in parse_etags(request.headers.get("If-None-Match", ""))]
     if tag in known or "*" in known:

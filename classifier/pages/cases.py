@@ -47,7 +47,7 @@ def _open(request: SignedInRequest, form: CaseForm) -> Case:
 def case_page(request: SignedInRequest, case_id: uuid.UUID) -> HttpResponse:
     case = cases.view_case(actor=page_actor(request), case_id=case_id)
     start = _start(request)
-    found, more = results.case_results(case=case, start=start)
+    found, more = results.case_results(actor=page_actor(request), case=case, start=start)
     facts = {
         "case": case,
         "results": found,

@@ -66,7 +66,7 @@ def _as_json(result: FileResult) -> dict[str, str]:
 def scan_page(request: SignedInRequest, scan_id: uuid.UUID) -> HttpResponse:
     """One scan on its own, slice by slice."""
     scan = scans.view_scan(actor=page_actor(request), scan_id=scan_id)
-    result = results.scan_result(scan=scan)
+    result = results.scan_result(actor=page_actor(request), scan=scan)
     index = _index(request.GET.get("slice", ""), result)
     facts = {
         "case": scan.case,

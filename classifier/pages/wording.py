@@ -1,8 +1,10 @@
 """An audit event as the end of a sentence that begins with who did it."""
 
+from django.db.models import TextChoices
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from classifier.models import AuditEvent, Review
+from classifier.models import Answer, AuditEvent, Review
 from classifier.models.analysis import Label, Outcome
 
 Action = AuditEvent.Action
@@ -20,6 +22,11 @@ SENTENCES = {
     Action.ANALYSIS_RECOVERED: _("brought back analysis {scan}, which had lost its worker"),
     Action.ANALYSIS_VIEWED: _("looked at the result of analysis {scan}"),
     Action.REVIEW_SUBMITTED: _("reviewed: {verdict}"),
+    Action.ADJUDICATED: _("decided between two reads: {answer}"),
+    Action.REPORT_SIGNED: _("signed the report: {answer}"),
+    Action.REPORT_AMENDED: _("amended the report, version {version}: {answer}"),
+    Action.REPORT_VIEWED: _("looked at the report"),
+    Action.REPORT_DOWNLOADED: _("downloaded the report"),
     Action.EXPORTED: _("exported the case"),
 }
 
@@ -48,14 +55,17 @@ def event_words(event: AuditEvent) -> str:
         outcome=_label_of(Outcome, detail.get("outcome")),
         code=detail.get("code", ""),
         verdict=_verdict(detail),
-    )
+        answer=_label_of(Answer, detail.get("answer")),
+        version=detail.get("version", ""),
+    ).rstrip(" :")  # what is hidden from this reader leaves the sentence without its end
 
 
 def _verdict(detail: dict[str, str]) -> str:
     verdict = _label_of(Review.Verdict, detail.get("verdict")).lower()
     label = _label_of(Label, detail.get("label"))
-    return f"{verdict}, {label}" if label else verdict
+    region = gettext("wrong region") if detail.get("wrong_region") else ""
+    return ", ".join(filter(None, (verdict, label, region)))
 
 
-def _label_of(choices: type[Outcome] | type[Label] | type[Review.Verdict], value: str | None) -> str:
+def _label_of(choices: type[TextChoices], value: str | None) -> str:
     return str(choices(value).label) if value in choices.values else ""

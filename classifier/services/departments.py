@@ -8,8 +8,9 @@ from django.utils.translation import gettext as _
 
 from classifier.audit import Action, Actor, record
 from classifier.errors import Conflict, NotAllowed, UserFacingError
-from classifier.models import Role
+from classifier.models import DepartmentPolicy, Role
 from classifier.services.administrators import check_may_administer
+from classifier.services.triage import refresh_department
 
 
 @transaction.atomic
@@ -33,6 +34,30 @@ def rename_department(*, actor: Actor, department: Group, name: str) -> Group:
         current.save(update_fields=["name"])
         record(Action.DEPARTMENT_RENAMED, actor=actor, about=current, name=current.name, name_before=before)
     return current
+
+
+@transaction.atomic
+def set_reading_policy(
+    *, actor: Actor, department: Group, second_reader: bool, blind: bool
+) -> DepartmentPolicy:
+    """How the department reads from now on; cases that are not signed move to their place in it."""
+    check_may_administer(actor=actor, what=_("departments"))
+    current = Group.objects.select_for_update().get(pk=department.pk)
+    if current.name in Role.values:
+        raise NotAllowed(_("A role does not read cases; departments do."))
+    before = reading_policy_of(current)
+    after = {"second_reader": second_reader, "blind": blind}
+    policy = DepartmentPolicy(department=current, **after)
+    if before != after:
+        policy.save()
+        record(Action.POLICY_CHANGED, actor=actor, about=current, **after, before=before)
+        refresh_department(department_id=current.pk)
+    return policy
+
+
+def reading_policy_of(department: Group) -> dict[str, bool]:
+    policy = getattr(department, "reading_policy", None) or DepartmentPolicy()
+    return {"second_reader": policy.second_reader, "blind": policy.blind}
 
 
 def groups_named(*, actor: Actor, roles: Iterable[str], departments: Iterable[str]) -> list[Group]:

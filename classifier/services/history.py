@@ -1,12 +1,17 @@
-"""What happened to a case: the audit trail of one case, newest first."""
+"""What happened to a case, newest first: the timeline is the audit trail of that case.
+
+Uploads, analyses, looks, reads, adjudications, signatures, amendments and exports are all events of it.
+"""
 
 import uuid
+from collections.abc import Mapping, Sequence
 
 from django.db.models import Q
 
 from classifier.audit import Action, Actor
 from classifier.models import AuditEvent, Case
 from classifier.services.cases import find_case
+from classifier.services.reading import Sight, hidden_in_case
 
 PAGE = 50
 LOOKS = (
@@ -15,6 +20,8 @@ LOOKS = (
     Action.IMAGE_VIEWED,
     Action.ANALYSIS_VIEWED,
     Action.FILE_DOWNLOADED,
+    Action.REPORT_VIEWED,
+    Action.REPORT_DOWNLOADED,
 )
 
 
@@ -33,7 +40,25 @@ def case_history(
         last = events.filter(pk=before).first()
         events = events.filter(_older_than(last)) if last else events.none()
     page = list(events.select_related("actor")[: PAGE + 1])
+    _hide(actor, case, page)
     return case, page[:PAGE], page[PAGE - 1].pk if len(page) > PAGE else None
+
+
+def _hide(actor: Actor, case: Case, events: Sequence[AuditEvent]) -> None:
+    """That something was answered or read may be known; what was said may not, before one's own read."""
+    hidden = hidden_in_case(user=actor.require_user(), case=case)
+    for event in events:
+        if not _may_be_told(event, hidden):
+            event.detail = {}
+
+
+def _may_be_told(event: AuditEvent, hidden: Mapping[str, Sight]) -> bool:
+    match event.action:
+        case Action.ADJUDICATED:
+            return not hidden
+        case Action.REVIEW_SUBMITTED:
+            return hidden.get(event.object_id, Sight()).reads
+    return hidden.get(event.object_id, Sight()).answer
 
 
 def _older_than(event: AuditEvent) -> Q:

@@ -7,6 +7,7 @@ from django.db.models import Exists, Model, OuterRef, Prefetch, QuerySet, prefet
 
 from classifier.audit import Action, Actor, record
 from classifier.models import Analysis, Case, Patient, Review, Scan
+from classifier.services.reading import veil, veil_scans, with_open_answer
 
 M = TypeVar("M", bound=Model)
 
@@ -40,27 +41,41 @@ def list_scans(*, actor: Actor, filters: Mapping[str, Any]) -> QuerySet[Scan]:
     if answer := {name: filters[name] for name in ("status", "outcome") if name in filters}:
         newer = Analysis.objects.filter(scan=OuterRef("scan"), created_at__gt=OuterRef("created_at"))
         latest = Analysis.objects.filter(~Exists(newer), scan=OuterRef("pk"), **answer)
+        if "outcome" in answer:
+            latest = with_open_answer(latest, actor.require_user())
         scans = scans.filter(Exists(latest))
     others = {name: value for name, value in filters.items() if name not in answer}
     return _narrowed(scans, SCAN_FILTERS, others).prefetch_related(*_parts())
 
 
 def list_analyses(*, scan: Scan) -> QuerySet[Analysis]:
-    return _light_analyses().filter(scan=scan)
+    return _light_analyses().filter(scan=scan).select_related("scan__case", "model_version")
 
 
-def latest_state(*, scan: Scan) -> Analysis:
-    """The scan's latest analysis with no more than how far it is."""
-    return scan.analyses.order_by("-created_at", "-pk").only("status", "attempts")[0]
+def latest_state(*, actor: Actor, scan: Scan) -> Analysis:
+    """The scan's latest analysis with no more than how far it is, and whether its answer is hidden."""
+    latest = scan.analyses.order_by("-created_at", "-pk").only("status", "attempts", "slices_done")[0]
+    veil(user=actor.require_user(), analyses=[latest])
+    return latest
 
 
 def list_reviews(*, analysis: Analysis) -> QuerySet[Review]:
-    return Review.objects.filter(analysis=analysis).select_related("reviewer")
+    """None while the reads are hidden from whom ``analysis`` was found for."""
+    found = Review.objects.filter(analysis=analysis).select_related("reviewer")
+    return found.none() if analysis.reads_hidden else found
 
 
-def complete(scans: Sequence[Scan]) -> None:
-    """Fetch files and analyses of scans that were not listed here."""
-    prefetch_related_objects(scans, *_parts())
+def complete(*, actor: Actor, scans: Sequence[Scan]) -> None:
+    """Fetch files and analyses of scans that were not listed here, as ``actor`` may see them."""
+    prefetch_related_objects(scans, "case", *_parts())
+    veil_scans(user=actor.require_user(), scans=scans)
+
+
+def hide_answers(*, actor: Actor, rows: Sequence[Model]) -> None:
+    """What ``actor`` is not to see yet, on a page of scans or analyses from these lists."""
+    user = actor.require_user()
+    veil_scans(user=user, scans=[row for row in rows if isinstance(row, Scan)])
+    veil(user=user, analyses=[row for row in rows if isinstance(row, Analysis)])
 
 
 def record_list(*, actor: Actor, kind: str, filters: Mapping[str, Any], rows: int) -> None:
@@ -77,8 +92,8 @@ def _narrowed(rows: QuerySet[M], lookups: Mapping[str, str], filters: Mapping[st
 
 
 def _light_analyses() -> QuerySet[Analysis]:
-    analyses = Analysis.objects.select_related("model_version")
-    return analyses.defer("slices", "timings", "model_version__card")
+    analyses = Analysis.objects.select_related("model_version", "requested_version")
+    return analyses.defer("slices", "timings", "model_version__card", "requested_version__card")
 
 
 def _parts() -> tuple[str, "Prefetch[Any]"]:

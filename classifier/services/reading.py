@@ -11,12 +11,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from classifier.audit import Actor
 from classifier.errors import Conflict
-from classifier.models import Analysis, Answer, DepartmentPolicy, Review, Scan, User
+from classifier.models import Analysis, Answer, Case, DepartmentPolicy, ReportedAnalysis, Review, Scan, User
 
 NOTHING = {name: Analysis._meta.get_field(name).get_default() for name in Analysis.ANSWER_FIELDS}
 COLUMNS = (
@@ -176,11 +176,19 @@ def veil(*, user: User, analyses: Iterable[Analysis]) -> None:
 
 def veil_scans(*, user: User, scans: Iterable[Scan]) -> None:
     """The same for the analyses that were fetched with ``scans``, which come with their case."""
-    rows = list(scans)
-    for scan in rows:
-        for analysis in scan.analyses.all():
-            analysis.scan = scan
-    veil(user=user, analyses=[analysis for scan in rows for analysis in scan.analyses.all()])
+    veil(user=user, analyses=[analysis for scan in scans for analysis in scan.analyses.all()])
+
+
+def hidden_in_case(*, user: User, case: Case) -> dict[str, Sight]:
+    """By the keys of the case's analyses, reviews and adjudications that are not all open to ``user``."""
+    if case.department_id not in _policies(user):
+        return {}
+    hidden: dict[str, Sight] = {}
+    for reading in readings(Analysis.objects.filter(scan__case=case)):
+        sight = sight_of(user, reading)
+        if sight != Sight():
+            hidden |= {str(key): sight for key in (reading.analysis_id, *reading.reviews)}
+    return hidden
 
 
 def check_answer_is_open(*, actor: Actor, analysis: Analysis) -> None:
@@ -211,9 +219,9 @@ def with_open_answer(analyses: QuerySet[Analysis], user: User) -> QuerySet[Analy
     blind = [department for department, policy in _policies(user).items() if policy.blind]
     if not blind:
         return analyses
-    hidden = analyses.filter(scan__case__department__in=blind)
     told = Review.objects.filter(reviewer=user).values("analysis__scan")
-    return analyses.exclude(pk__in=hidden.exclude(scan__in=told).filter(reports=None).values("pk"))
+    signed = Exists(ReportedAnalysis.objects.filter(analysis=OuterRef("pk")))
+    return analyses.filter(~Q(scan__case__department__in=blind) | Q(scan__in=told) | signed)
 
 
 def _policies(user: User) -> Mapping[int, DepartmentPolicy]:

@@ -1,13 +1,14 @@
 """What is known of a case's scans: each with its latest analysis, earlier ones and reviews."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.db.models import Prefetch, QuerySet
 
 from classifier.audit import Action, Actor, record
 from classifier.models import Analysis, Case, Review, Scan, ScanFile
+from classifier.services.reading import veil_scans
 
 PAGE = 24
 
@@ -33,14 +34,15 @@ class Result:
         return self.slices // 2
 
 
-def case_results(*, case: Case, start: int = 0) -> tuple[list[Result], bool]:
+def case_results(*, actor: Actor, case: Case, start: int = 0) -> tuple[list[Result], bool]:
     """A page of the case's scans by file name, and whether more follow."""
     scans = list(_with_everything(Scan.objects.filter(case=case))[start : start + PAGE + 1])
-    return [_result(scan) for scan in scans[:PAGE]], len(scans) > PAGE
+    return _results(actor, scans[:PAGE]), len(scans) > PAGE
 
 
-def scan_result(*, scan: Scan) -> Result:
-    return _result(_with_everything(Scan.objects.filter(pk=scan.pk)).get())
+def scan_result(*, actor: Actor, scan: Scan) -> Result:
+    [result] = _results(actor, _with_everything(Scan.objects.filter(pk=scan.pk)))
+    return result
 
 
 def progress(
@@ -56,7 +58,7 @@ def progress(
         if analysis.is_finished:
             record(Action.ANALYSIS_VIEWED, actor=actor, about=analysis)
     changed = _with_everything(Scan.objects.filter(pk__in=[a.scan_id for a in moved])) if moved else []
-    return [_result(scan) for scan in changed], [a for a in analyses if not a.is_finished]
+    return _results(actor, changed), [a for a in analyses if not a.is_finished]
 
 
 def _with_everything(scans: QuerySet[Scan]) -> QuerySet[Scan]:
@@ -73,6 +75,13 @@ def _with_everything(scans: QuerySet[Scan]) -> QuerySet[Scan]:
         .filter(files__position=0)
         .order_by("files__original_name", "created_at", "id")
     )
+
+
+def _results(actor: Actor, scans: Iterable[Scan]) -> list[Result]:
+    """As ``actor`` may see them."""
+    found = list(scans)
+    veil_scans(user=actor.require_user(), scans=found)
+    return [_result(scan) for scan in found]
 
 
 def _result(scan: Scan) -> Result:

@@ -23,6 +23,7 @@ from django.utils import timezone
 
 from classifier.audit import Action, Actor, record
 from classifier.models import Analysis, Case, Review, Role, User
+from classifier.services.reading import veil
 from classifier.services.triage import standing_of
 
 PAGE = 50
@@ -108,13 +109,13 @@ def find_worklist(
     if before is not None:
         ids = _ids(cases.filter(_beyond(before, above=True)), user, filters, OLDEST_FIRST)
         if len(ids) > PAGE:
-            return _page(_rows(ids[:PAGE])[::-1], has_previous=True, has_next=True)
+            return _page(_rows(ids[:PAGE], user)[::-1], has_previous=True, has_next=True)
         # Fewer than a page lie above: that is the first page, and it shall be full.
         before, cases = None, _filtered(Case.objects.visible_to(user), filters)
     if after is not None:
         cases = cases.filter(_beyond(after, above=False))
     ids = _ids(cases, user, filters, NEWEST_FIRST)
-    return _page(_rows(ids[:PAGE]), has_previous=after is not None, has_next=len(ids) > PAGE)
+    return _page(_rows(ids[:PAGE], user), has_previous=after is not None, has_next=len(ids) > PAGE)
 
 
 def departments_of(user: User) -> Iterable[Group]:
@@ -182,9 +183,10 @@ def _branches(user: User, filters: Filters) -> Iterable[dict[str, int]]:
             yield {name: value for name, value in chosen.items() if value is not None}
 
 
-def _rows(ids: Sequence[uuid.UUID]) -> list[Row]:
+def _rows(ids: Sequence[uuid.UUID], user: User) -> list[Row]:
     cases = Case.objects.select_related("patient", "department").in_bulk(ids)
     latest = _latest_analyses(ids)
+    veil(user=user, analyses=[analysis for scans in latest.values() for analysis in scans.values()])
     return [_row(cases[pk], list(latest[pk].values())) for pk in ids if pk in cases]
 
 
@@ -192,8 +194,15 @@ def _latest_analyses(case_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, dict[uuid
     """By case, then by scan; every scan has an analysis from the moment it is uploaded."""
     analyses = (
         Analysis.objects.filter(scan__case__in=case_ids)
-        .select_related("scan")
-        .only("scan__case_id", "status", "outcome", "tumour_probability", "finished_at", "created_at")
+        .select_related("scan__case")
+        .only(
+            "scan__case__department_id",
+            "status",
+            "outcome",
+            "tumour_probability",
+            "finished_at",
+            "created_at",
+        )
         .prefetch_related("reviews__reviewer")
         .order_by("created_at")
     )

@@ -77,7 +77,7 @@ def tone(analysis: Analysis | None) -> str:
     """Which colour goes with the words; never the only sign of what is meant."""
     if analysis is None:
         return "empty"
-    if not analysis.is_finished:
+    if not analysis.is_finished or analysis.answer_hidden:
         return "waiting"
     if analysis.suspects_tumour:
         return "suspected"
@@ -91,6 +91,8 @@ def in_words(analysis: Analysis | None) -> str:
     """The answer, or how far it is."""
     if analysis is None:
         return _("No images yet")
+    if analysis.answer_hidden:
+        return _("To be read")
     return analysis.get_outcome_display() or analysis.get_status_display()
 
 

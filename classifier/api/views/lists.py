@@ -12,7 +12,7 @@ from classifier.api.inputs import query_of
 from classifier.api.pagination import page_body, page_of
 from classifier.api.views.base import ApiView
 from classifier.audit import Actor
-from classifier.services.listing import record_list
+from classifier.services.listing import hide_answers, record_list
 
 PAGING = frozenset({"cursor", "page_size"})
 
@@ -29,6 +29,7 @@ def page_response(
 ) -> Response:
     """One page of ``rows``; ``query`` is a checked `PageQuery`."""
     found, cursor = page_of(rows, size=query["page_size"], cursor=query.get("cursor", ""))
+    hide_answers(actor=view.actor, rows=found)
     return Response(page_body(view.request, view.shown(serializer, found, many=True), cursor))
 
 
