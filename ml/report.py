@@ -98,8 +98,8 @@ def _subsample(found: Answers, every: int) -> dict[str, Any]:
 def _counts(found: Answers, every: int) -> dict[str, Any]:
     measured = evaluate.figures(found)
     counts = {"every": every, "confusion": measured["confusion"], "answers": measured["answers"]}
-    masks = localisation.figures(found)
-    if masks is None:
+    masks = localisation.figures(found) or {}
+    if "dice" not in masks:
         return counts
     return {**counts, "dice": round(masks["dice"]["value"], 3), "boxes": masks["boxes"]["value"]}
 
@@ -253,11 +253,6 @@ def draw(metrics: Mapping[str, Any], folder: Path) -> None:
     """The charts of the metrics as PNG files. OutputError where they cannot be written."""
     for name, content in plots.of(metrics).items():
         outputs.write_bytes(folder / name, content)
-
-
-def table(runs: Mapping[str, Mapping[str, Any]], measures: tuple[str, ...] = tuple(tables.SHARES)) -> str:
-    """Markdown with one row for each run, of what ``evaluate.figures`` gave on the same slices."""
-    return tables.of_runs(runs, measures).as_markdown()
 
 
 def as_text(metrics: Mapping[str, Any]) -> str:

@@ -69,6 +69,48 @@ def test_uncertain_and_refused_are_not_answers() -> None:
     assert (seen["uncertain"], seen["refused"], seen["tumours_called_notumor"]) == (1, 1, 1)
 
 
+def test_a_gain_is_measured_on_the_same_patients() -> None:
+    truth, groups = [0, 1, 2, 3] * 20, [str(i // 4) for i in range(80)]
+    wrong = [(t + 1) % 4 if i % 10 == 0 else t for i, t in enumerate(truth)]
+    first, second = answers(truth, wrong, groups), answers(truth, truth, groups)
+    gain = evaluate.compare(first, second)
+    assert gain["accuracy"]["value"] == pytest.approx(0.1) and gain["accuracy"]["n"] == 80
+    assert gain["accuracy"]["interval"][0] > 0
+    assert evaluate.compare(second, first)["accuracy"]["value"] == pytest.approx(-0.1)
+    assert evaluate.compare(first, first)["macro_f1"] == {"value": 0, "interval": [0, 0], "n": 80}
+
+
+def test_a_paired_difference_is_surer_than_two_intervals() -> None:
+    """One slice in ten differs, of patients who differ much from each other."""
+    truth, groups = [0] * 200, [str(i // 20) for i in range(200)]
+    called = [1 if i // 20 < 5 else 0 for i in range(200)]
+    better = [0 if i % 10 == 0 else c for i, c in enumerate(called)]
+    first, second = answers(truth, called, groups), answers(truth, better, groups)
+    low, high = evaluate.compare(first, second)["accuracy"]["interval"]
+    one = evaluate.figures(first)["accuracy"]["interval"]
+    assert high - low < (one[1] - one[0]) / 4
+
+
+def test_only_answers_to_the_same_slices_are_compared() -> None:
+    with pytest.raises(ValueError, match="same slices"):
+        evaluate.compare(answers([0, 1], [0, 1]), answers([0, 1], [0, 1], ["a", "b"]))
+
+
+def test_folds_are_joined_one_after_the_other() -> None:
+    whole = evaluate.joined([answers([0, 1], [0, 1], ["a", "b"]), answers([2], [0], ["c"])])
+    assert whole.groups == ("a", "b", "c") and whole.targets.tolist() == [0, 1, 2]
+    assert evaluate.figures(whole)["accuracy"]["value"] == pytest.approx(2 / 3, abs=1e-4)
+
+
+def test_the_order_of_the_slices_does_not_matter() -> None:
+    rng = np.random.default_rng(0)
+    truth, called = rng.integers(0, 4, (2, 60)).tolist()
+    groups = [str(i // 3) for i in range(60)]
+    order = rng.permutation(60)
+    mixed = answers(*([values[i] for i in order] for values in (truth, called, groups)))
+    assert evaluate.figures(mixed) == evaluate.figures(answers(truth, called, groups))
+
+
 def test_a_folder_of_class_folders_is_measured_and_bad_files_are_named(tmp_path: Path) -> None:
     for label in ("glioma", "notumor"):
         (tmp_path / label).mkdir()
