@@ -102,8 +102,8 @@ def aggregate(slices: Slices, how: Aggregation, *, large: float | None = None) -
 
 def _max(slices: Slices, how: Aggregation) -> Chosen:
     """The slice most likely to show a tumour."""
-    best = slices.tumour.argmax(keepdims=True)
-    return slices.probabilities[best[0]], best
+    best = int(slices.tumour.argmax())
+    return slices.probabilities[best], np.array([best])
 
 
 def _top(slices: Slices, how: Aggregation) -> Chosen:

@@ -200,8 +200,8 @@ class Predictor:
         other = self._engine.run(np.ascontiguousarray(x[:, :, ::-1]))
         masks = None
         if plain.masks is not None and other.masks is not None:
-            masks = (plain.masks + other.masks[:, :, ::-1]) / 2
-        return Outputs((plain.logits + other.logits) / 2, plain.embeddings, masks)
+            masks = np.float32(0.5) * (plain.masks + other.masks[:, :, ::-1])
+        return Outputs(np.float32(0.5) * (plain.logits + other.logits), plain.embeddings, masks)
 
     def _outlined(
         self,
