@@ -105,29 +105,32 @@ def unpack(source: bytes | Path) -> Iterator[tuple[str, bytes]]:
             yield member.name, member.data
 
 
+def grouped(files: Sequence[bytes | Path]) -> list[list[int]]:
+    """Indices of files that may form series with each other, as their headers say; nothing is refused."""
+    return ml.images.grouped(files)
+
+
 def read_series(files: Sequence[bytes | Path]) -> Iterator[Series]:
     """The series that the files form; `BadImage` with its ``member`` for the first that cannot be read.
 
-    Pictures are decoded one at a time and forgotten; only the slices of DICOM series are in memory together.
+    One group is in memory at a time. Of the copies of one DICOM image the first is a member.
     """
-    kinds = [ml.images.sniff(_head(source)) for source in files]
-    slices = [index for index, kind in enumerate(kinds) if kind == "dicom"]
-    alone = [[index] for index, kind in enumerate(kinds) if kind != "dicom"]
-    for indices in [*alone, slices] if slices else alone:
-        yield from _series_of(files, indices)
+    for group in grouped(files):
+        yield from _series_of(files, group)
 
 
-def _series_of(files: Sequence[bytes | Path], indices: Sequence[int]) -> Iterator[Series]:
+def _series_of(files: Sequence[bytes | Path], group: Sequence[int]) -> Iterator[Series]:
     try:
-        found = ml.images.read_series([files[index] for index in indices], limits())
+        found = ml.images.read_series([files[index] for index in group], limits())
     except ImageError as error:
-        member = indices[error.member or 0]
-        raise BadImage(error.code, translated(error.code, error.detail), member=member) from error
+        member = error.member or 0
+        detail = error.detail.removeprefix(f"File {member + 1} of {len(group)}: ")
+        raise BadImage(error.code, translated(error.code, detail), member=group[member]) from error
     for series in found:
         facts = series.image.facts.as_dict() | {"frames": len(series.image.slices)}
         if series.description:
             facts["description"] = series.description
-        yield Series(tuple(indices[member] for member in series.members), facts)
+        yield Series(tuple(group[member] for member in series.members), facts)
 
 
 def _head(source: bytes | Path) -> bytes:

@@ -16,7 +16,7 @@ from ml.decoding import DEFAULT_LIMITS, read
 from ml.errors import ImageError
 from ml.formats import HEAD, is_archive, sniff
 from ml.image_types import CODES, Facts, Image, Limits, Member, Series
-from ml.series import read_named, read_series
+from ml.series import grouped, read_named, read_series
 
 __all__ = [
     "CODES",
@@ -27,6 +27,7 @@ __all__ = [
     "Limits",
     "Member",
     "Series",
+    "grouped",
     "is_archive",
     "read",
     "read_path",

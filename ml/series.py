@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ml.decoding import DEFAULT_LIMITS, Source, blaming, bytes_of, decode, kind_of
+from ml.decoding import DEFAULT_LIMITS, Source, blaming, bytes_of, decode, head_of, kind_of
 from ml.errors import ImageError
+from ml.formats import sniff
 from ml.image_types import Limits, Series, refusal
 
 if TYPE_CHECKING:
@@ -26,6 +27,27 @@ def read_series(sources: Sequence[Source], limits: Limits = DEFAULT_LIMITS) -> l
     """
     names = [f"File {number} of {len(sources)}" for number in range(1, len(sources) + 1)]
     return read_named(names, sources, limits)
+
+
+def grouped(sources: Sequence[Source]) -> list[list[int]]:
+    """Indices of the sources, apart from those that no series has in common with them.
+
+    Told by the headers alone: each group can be read on its own, so that memory holds one. In the
+    order of their first sources; nothing is refused here.
+    """
+    groups: dict[object, list[int]] = {}
+    for index, source in enumerate(sources):
+        groups.setdefault(_series_uid(source) or index, []).append(index)
+    return list(groups.values())
+
+
+def _series_uid(source: Source) -> str:
+    """Empty for what is no DICOM file and for one that does not say."""
+    if sniff(head_of(source)) != "dicom":
+        return ""
+    from ml.dicom_series import series_uid
+
+    return series_uid(source)
 
 
 def read_named(names: Sequence[str], sources: Sequence[Source], limits: Limits) -> list[Series]:

@@ -10,7 +10,7 @@ from classifier.models import Analysis, ModelVersion, Scan
 from classifier.services.analyses import run_analysis
 from ml import findings
 
-SQUARE = (slice(30, 50), slice(40, 60))
+SQUARE = (slice(10, 30), slice(12, 28))
 PROBABILITIES = {"glioma": 0.9, "meningioma": 0.05, "notumor": 0.03, "pituitary": 0.02}
 
 
@@ -40,12 +40,12 @@ def outlined(*slices: int, height: int = 160, width: int = 128, **changes: Any) 
         masks[index][SQUARE] = True
     finding = {
         "slice_index": min(masks),
-        "box": [40, 30, 60, 50],
-        "area_px": 400,
+        "box": [12, 10, 28, 30],
+        "area_px": 320,
         "area_mm2": None,
-        "diameter_px": 28.3,
+        "diameter_px": 25.6,
         "diameter_mm": None,
-        "centre": [50.0, 40.0],
+        "centre": [20.0, 20.0],
         "side": None,
         "components": 1,
         "slices": sorted(masks),

@@ -131,27 +131,41 @@ def unpacked(sent: Sequence[Sent]) -> Iterator[list[Incoming]]:
         raise UserFacingError("file_missing", _("Send at least one image in the field “file”."))
     check_count(len(sent))
     with tempfile.TemporaryDirectory(dir=settings.FILE_UPLOAD_TEMP_DIR) as folder:
-        yield _within_limits(
+        yield within_limits(
             item for index in range(len(sent)) for item in _unpack(sent, index, Path(folder))
         )
 
 
-def read_scans(files: Sequence[Incoming], *, sent: int) -> list[CheckedScan]:
-    """The scans in the files of an upload of ``sent`` files, in the order of their first files.
+def unpack_one(sent: Sent, folder: Path) -> list[Incoming]:
+    """What one file that was sent stands for: itself, or what it holds."""
+    return within_limits(_unpack([sent], 0, folder))
 
-    Every file must be an image. The same file twice counts once; its scan is named twice all the same
-    where it has no other file.
+
+def read_scans(files: Sequence[Incoming], *, sent: int) -> list[CheckedScan]:
+    """`scans_in`; a refusal says which of ``sent`` files it is about."""
+    try:
+        return scans_in(files)
+    except inference.BadImage as error:
+        if error.member is None:
+            raise
+        raise _placed(error, files[error.member], sent) from error
+
+
+def scans_in(files: Sequence[Incoming]) -> list[CheckedScan]:
+    """The scans in the files, in the order of their first files; every file must be an image.
+
+    The same file twice counts once; its scan is named twice all the same where it has no other file.
     """
     first = {item.sha256: index for index, item in reversed(list(enumerate(files)))}
-    once = [files[index] for index in sorted(first.values())]
-    scan_of = {item.sha256: scan for scan in _read(once, sent) for item in scan.files}
+    once = sorted(first.values())
+    scan_of = {item.sha256: scan for scan in _read(files, once) for item in scan.files}
     scans: list[CheckedScan] = []
     named: set[str] = set()
     for item in files:
-        scan = scan_of[item.sha256]
-        if len(scan.files) == 1 or scan.digest not in named:
+        scan = scan_of.get(item.sha256)  # none for a copy of a DICOM image in other bytes
+        if scan and (len(scan.files) == 1 or scan.digest not in named):
             scans.append(scan)
-        named.add(scan.digest)
+            named.add(scan.digest)
     return scans
 
 
@@ -159,6 +173,20 @@ def check_count(files: int) -> None:
     if files > settings.MAX_UPLOAD_FILES:
         detail = _("At most %(count)d files are taken at once.") % {"count": settings.MAX_UPLOAD_FILES}
         raise UserFacingError("too_many_files", detail, status=413)
+
+
+def within_limits(items: Iterable[Incoming]) -> list[Incoming]:
+    """All of them, refused as soon as they are too many or too large together."""
+    kept, total = [], 0
+    for item in items:
+        kept.append(item)
+        total += item.size
+        check_count(len(kept))
+        if total > settings.MAX_UPLOAD_TOTAL_BYTES:
+            megabytes = settings.MAX_UPLOAD_TOTAL_BYTES // 2**20
+            detail = _("An upload may have at most %(megabytes)d MB.") % {"megabytes": megabytes}
+            raise UserFacingError("upload_too_large", detail, status=413)
+    return kept
 
 
 def safe_name(name: str) -> str:
@@ -172,19 +200,6 @@ def too_many_bytes() -> UserFacingError:
     megabytes = settings.MAX_UPLOAD_BYTES // 2**20
     detail = _("A file may have at most %(megabytes)d MB.") % {"megabytes": megabytes}
     return UserFacingError("image_too_many_bytes", detail, status=413)
-
-
-def _within_limits(items: Iterable[Incoming]) -> list[Incoming]:
-    kept, total = [], 0
-    for item in items:
-        kept.append(item)
-        total += item.size
-        check_count(len(kept))
-        if total > settings.MAX_UPLOAD_TOTAL_BYTES:
-            megabytes = settings.MAX_UPLOAD_TOTAL_BYTES // 2**20
-            detail = _("An upload may have at most %(megabytes)d MB.") % {"megabytes": megabytes}
-            raise UserFacingError("upload_too_large", detail, status=413)
-    return kept
 
 
 def _unpack(sent: Sequence[Sent], index: int, folder: Path) -> Iterator[Incoming]:
@@ -209,14 +224,13 @@ def _content(file: Sent) -> bytes | Path:
     return bytes(file.read())
 
 
-def _read(files: Sequence[Incoming], sent: int) -> Iterator[CheckedScan]:
+def _read(files: Sequence[Incoming], chosen: Sequence[int]) -> Iterator[CheckedScan]:
     try:
-        for series in inference.read_series([item.content for item in files]):
-            yield CheckedScan(tuple(files[member] for member in series.members), series.facts)
+        for series in inference.read_series([files[index].content for index in chosen]):
+            yield CheckedScan(tuple(files[chosen[member]] for member in series.members), series.facts)
     except inference.BadImage as error:
-        if error.member is None:
-            raise
-        raise _placed(error, files[error.member], sent) from error
+        member = None if error.member is None else chosen[error.member]
+        raise inference.BadImage(error.code, error.detail, member=member) from error
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from rest_framework.test import APIClient
 from classifier.models import Case
 from tests.api.checks import actions, assert_problem, rows, stored_files
 from tests.conftest import upload
-from tests.ml.pictures import HOSTILE, brain_png
+from tests.ml.pictures import UPLOADED, brain_png
 
 SCANS, PREDICT = "/api/v1/scans/", "/api/v1/predict/"
 BOUNDARY = "portalboundary"
@@ -58,18 +58,18 @@ def post_raw(api: APIClient, body: bytes, content_type: str = FORM) -> HttpRespo
     return api.generic("POST", SCANS, body, content_type=content_type)
 
 
-@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("name", UPLOADED)
 def test_a_hostile_file_is_refused_with_its_code_and_opens_no_case(api: APIClient, name: str) -> None:
-    data, code = HOSTILE[name]
+    data, code = UPLOADED[name]
     body = assert_problem(
         api.post(SCANS, {"file": upload(data, f"{name}.png"), "patient": "MRN-7"}), 422, code
     )
     assert "Traceback" not in body["detail"]
 
 
-@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("name", UPLOADED)
 def test_a_hostile_file_keeps_good_ones_of_the_same_upload_out(api: APIClient, case: Case, name: str) -> None:
-    data, code = HOSTILE[name]
+    data, code = UPLOADED[name]
     files = [upload(brain_png()), upload(data, f"{name}.png")]
     body = assert_problem(api.post(SCANS, {"file": files, "case": str(case.pk)}), 422, code)
     assert body["detail"].startswith("File 2 of 2: ")
@@ -77,7 +77,7 @@ def test_a_hostile_file_keeps_good_ones_of_the_same_upload_out(api: APIClient, c
 
 @pytest.mark.parametrize("name", ["empty", "text", "png bomb", "dicom report"])
 def test_a_hostile_file_gets_no_prediction(api: APIClient, name: str) -> None:
-    data, code = HOSTILE[name]
+    data, code = UPLOADED[name]
     assert_problem(api.post(PREDICT, {"file": upload(data)}), 422, code)
 
 

@@ -260,3 +260,6 @@ def _hostile() -> dict[str, tuple[bytes, str]]:
 
 HOSTILE: dict[str, tuple[bytes, str]] = _hostile()
 """name -> (content, the code it must be refused with)."""
+
+UPLOADED: dict[str, tuple[bytes, str]] = HOSTILE | {"zip bomb": (zip_bomb(), "zip_bomb")}
+"""The same where archives are unpacked."""

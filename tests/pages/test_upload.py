@@ -13,7 +13,7 @@ from pytest_django.fixtures import Settings
 
 from classifier.models import Analysis, AuditEvent, Case, Scan, ScanFile
 from tests.conftest import upload
-from tests.ml.pictures import HOSTILE, brain_png
+from tests.ml.pictures import UPLOADED, brain_png
 from tests.pages.reading import actions, words
 
 JSON = {"Accept": "application/json"}
@@ -53,11 +53,11 @@ def test_the_same_image_again_is_said_to_be_there_already(browser: Client, case:
     assert Scan.objects.count() == 1
 
 
-@pytest.mark.parametrize("kind", HOSTILE)
+@pytest.mark.parametrize("kind", UPLOADED)
 def test_a_bad_file_is_refused_with_its_reason_and_leaves_nothing(
     kind: str, browser: Client, case: Case
 ) -> None:
-    data, code = HOSTILE[kind]
+    data, code = UPLOADED[kind]
     response = send(browser, case, upload(data, "scan.png"), headers=JSON)
     result = result_of(response)
     assert 400 <= response.status_code < 500

@@ -1,18 +1,27 @@
 """The life of an analysis, step by step; `tests/processes` proves it with real workers."""
 
+import hashlib
+from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import IntegrityError, OperationalError, transaction
 from django.utils import timezone
 
+from classifier import inference
 from classifier.audit import Actor
 from classifier.errors import Conflict, NotAllowed, NotFound, UserFacingError
-from classifier.models import Analysis, AuditEvent, Scan
+from classifier.models import Analysis, AuditEvent, ModelVersion, Scan
+from classifier.services import analyses
 from classifier.services.analyses import recover_analyses, request_analysis, run_analysis
-from tests.worker import PROBABILITIES, Worker, prediction
+from classifier.services.masks import read_masks
+from classifier.storage import LocalScanStorage
+from tests.services.test_scans import stored_files
+from tests.worker import PROBABILITIES, Worker, outlined, prediction
 
 Status = Analysis.Status
 
@@ -164,3 +173,135 @@ def test_the_database_refuses_an_analysis_that_contradicts_itself(
 ) -> None:
     with pytest.raises(IntegrityError), transaction.atomic():
         Analysis.objects.update(**changes)
+
+
+def test_a_finished_analysis_names_its_stored_masks(scan: Scan, worker: Worker, tmp_path: Path) -> None:
+    answer = outlined(0)
+    analysis = worker.finish(scan, answer)
+    assert analysis.finding == answer["finding"]
+    assert read_masks(analysis) == answer["masks"]
+    assert analysis.masks_sha256 == hashlib.sha256(answer["masks"]).hexdigest()
+    assert len(stored_files(tmp_path)) == 2
+
+
+def test_masks_of_an_answer_that_came_too_late_go_again(
+    scan: Scan, worker: Worker, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    analysis = Analysis.objects.get()
+
+    def analyse_too_long(*_: Any, **__: Any) -> dict[str, Any]:
+        lose(analysis)
+        recover_analyses()
+        return outlined(0)
+
+    monkeypatch.setattr("classifier.inference.analyse", analyse_too_long)
+    run_analysis(analysis_id=analysis.pk)
+    assert Analysis.objects.get().masks_name == ""
+    assert len(stored_files(tmp_path)) == 1
+
+
+def test_masks_stay_when_the_answer_to_their_commit_is_lost(
+    scan: Scan, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, answers = analyses._write_end, []
+
+    def written_but_cut_off(*told: Any) -> bool:
+        answers.append(write(*told))
+        if len(answers) == 1:
+            raise OperationalError("server closed the connection")
+        return answers[-1]
+
+    monkeypatch.setattr(analyses, "_write_end", written_but_cut_off)
+    monkeypatch.setattr(analyses, "WRITE_AGAIN_AFTER_S", 0)
+    monkeypatch.setattr(analyses.connection, "close", lambda: None)
+    analysis = worker.finish(scan, outlined(0))
+    assert answers == [True, False]
+    assert read_masks(analysis)
+
+
+def test_a_full_disk_costs_an_attempt_and_leaves_no_half_file(
+    scan: Scan, worker: Worker, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    save = LocalScanStorage.save
+
+    def fills_up(self: LocalScanStorage, name: str, content: object) -> str:
+        save(self, name, content)
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(LocalScanStorage, "save", fills_up)
+    assert worker.finish(scan, outlined(0)).status == "queued"
+    assert len(stored_files(tmp_path)) == 1
+
+
+def test_how_far_an_analysis_is_is_written_now_and_then_by_the_attempt_that_owns_it(
+    scan: Scan, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[bool, str]] = []
+
+    def look() -> None:
+        row = Analysis.objects.get()
+        seen.append((row.tells_progress, row.state))
+
+    def analyse(*_: Any, progress: Callable[[int, int], None], **__: Any) -> dict[str, Any]:
+        for done, told_after in ((40, 0.0), (80, 3600.0), (120, 0.0)):
+            monkeypatch.setattr(analyses, "TELL_AFTER_S", told_after)
+            progress(done, 180)
+            look()
+        lose(Analysis.objects.get(), attempts=2)
+        progress(160, 180)
+        look()
+        return prediction()
+
+    monkeypatch.setattr("classifier.inference.analyse", analyse)
+    run_analysis(analysis_id=scan.analyses.get().pk)
+    assert seen == [(True, "running.40"), (True, "running.40"), (True, "running.120"), (True, "running.120")]
+
+
+def test_a_database_that_is_away_for_a_moment_costs_a_step_of_the_progress_and_no_attempt(
+    scan: Scan, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def analyse(*_: Any, progress: Callable[[int, int], None], **__: Any) -> dict[str, Any]:
+        with monkeypatch.context() as patch:
+            patch.setattr(analyses, "TELL_AFTER_S", 0)
+            patch.setattr(analyses.connection, "close", lambda: None)
+            patch.setattr(analyses, "_own", Mock(side_effect=OperationalError("gone")))
+            progress(1, 2)
+        return prediction()
+
+    monkeypatch.setattr("classifier.inference.analyse", analyse)
+    run_analysis(analysis_id=scan.analyses.get().pk)
+    assert Analysis.objects.get().status == "succeeded"
+
+
+def test_a_chosen_version_answers_beside_the_active_one(scan: Scan, as_alice: Actor, worker: Worker) -> None:
+    other = ModelVersion.objects.create(version="other-1", sha256="1" * 64)
+    first = worker.finish(scan)
+    asked = request_analysis(actor=as_alice, scan=scan, version="other-1")
+    assert asked.requested_version == other and asked.model_version is None
+    second = worker.finish(scan, prediction("notumor"))
+    assert (first.model_version, second.model_version) == (worker.model, other)
+    assert second.finished_at and Analysis.objects.get(pk=first.pk).outcome == "glioma"
+    events = AuditEvent.objects.filter(action="analysis_requested").order_by("pk")
+    assert [event.detail for event in events] == [{}, {"version": "other-1"}]
+
+
+def test_a_version_nobody_registered_is_not_asked(scan: Scan, as_alice: Actor, worker: Worker) -> None:
+    worker.finish(scan)
+    for version in ("unknown", "a\0b"):
+        with pytest.raises(UserFacingError) as refused:
+            request_analysis(actor=as_alice, scan=scan, version=version)
+        assert refused.value.code == "model_version_unknown"
+    assert Analysis.objects.count() == 1
+
+
+def test_a_chosen_version_whose_bundle_is_gone_fails_its_analysis_alone(
+    scan: Scan, as_alice: Actor, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    really = inference.analyse
+    worker.finish(scan)
+    ModelVersion.objects.create(version="gone-1", sha256="1" * 64)
+    asked = request_analysis(actor=as_alice, scan=scan, version="gone-1")
+    monkeypatch.setattr(inference, "analyse", really)
+    run_analysis(analysis_id=asked.pk)
+    asked.refresh_from_db()
+    assert (asked.status, asked.error_code) == ("failed", "bundle_missing")
