@@ -64,7 +64,7 @@ def case_page(request: SignedInRequest, case_id: uuid.UUID) -> HttpResponse:
 @refreshes_itself
 @require_safe
 def progress(request: SignedInRequest, case_id: uuid.UUID) -> HttpResponse:
-    """What has moved on among the analyses named ``open`` (``<id>.<status>``), each for its own place."""
+    """What has moved on among the analyses named ``open`` (``<id>.<state>``), each for its own place."""
     actor = page_actor(request)
     case = cases.find_case(actor=actor, case_id=case_id)
     seen = _seen(request.GET.getlist("open")[: results.PAGE])

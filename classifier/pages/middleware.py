@@ -104,7 +104,7 @@ class BoundedBodyMiddleware:
             return  # the API, whose parsers have limits of their own
         most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         if getattr(view_func, "takes_files", False):
-            most += settings.MAX_UPLOAD_FILES * settings.MAX_UPLOAD_BYTES
+            most += settings.MAX_UPLOAD_TOTAL_BYTES
         if int(request.META.get("CONTENT_LENGTH") or 0) > most:
             raise RequestDataTooBig
 

@@ -1,7 +1,7 @@
 """Scans: uploading them, looking at one, its picture, its file, analysing it anew."""
 
 import uuid
-from typing import Any, TypeVar
+from typing import Any
 
 from django.conf import settings
 from django.http import FileResponse, HttpResponse, HttpResponseBase, JsonResponse
@@ -13,18 +13,10 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from classifier.errors import NotAllowed
 from classifier.models import Case
 from classifier.pages.middleware import takes_files
+from classifier.pages.pictures import inert
 from classifier.pages.requests import SignedInRequest, page_actor, wants_json
 from classifier.services import analyses, cases, results, scans
 from classifier.services.uploads import FileResult, upload_each
-
-Response = TypeVar("Response", bound=HttpResponseBase)
-SIDES = (256, 512, 1024)
-# What a stranger made must not act in our name, even when it is opened on its own.
-INERT = {
-    "Content-Security-Policy": "default-src 'none'; sandbox",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cache-Control": "private, no-store",
-}
 
 
 @takes_files
@@ -87,23 +79,13 @@ def _index(text: str, result: results.Result) -> int:
 
 
 @require_safe
-def picture(request: SignedInRequest, scan_id: uuid.UUID, index: int) -> HttpResponse:
-    side = request.GET.get("side", "")
-    max_side = int(side) if side.isdecimal() and int(side) in SIDES else SIDES[-1]
-    png = scans.view_picture(
-        actor=page_actor(request), scan_id=scan_id, index=min(index, 2**31), max_side=max_side
-    )
-    return _inert(HttpResponse(png, content_type="image/png"))
-
-
-@require_safe
 def file(request: SignedInRequest, scan_id: uuid.UUID, position: int) -> HttpResponseBase:
     """The file as it was uploaded, to be saved and never to be shown."""
     stored, handle = scans.download_file(
         actor=page_actor(request), scan_id=scan_id, position=min(position, 2**31 - 1)
     )
     name = stored.original_name or f"scan.{stored.kind}"
-    return _inert(
+    return inert(
         FileResponse(handle, as_attachment=True, filename=name, content_type="application/octet-stream")
     )
 
@@ -111,11 +93,6 @@ def file(request: SignedInRequest, scan_id: uuid.UUID, position: int) -> HttpRes
 @require_POST
 def analyse(request: SignedInRequest, scan_id: uuid.UUID) -> HttpResponse:
     scan = scans.find_scan(actor=page_actor(request), scan_id=scan_id)
-    analyses.request_analysis(actor=page_actor(request), scan=scan)
+    version = request.POST.get("version", "")
+    analyses.request_analysis(actor=page_actor(request), scan=scan, version=version)
     return redirect(f"{reverse('case', args=[scan.case_id])}#scan-{scan.pk}")
-
-
-def _inert(response: Response) -> Response:
-    for name, value in INERT.items():
-        response[name] = value
-    return response

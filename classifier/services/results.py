@@ -48,12 +48,12 @@ def scan_result(*, actor: Actor, scan: Scan) -> Result:
 def progress(
     *, actor: Actor, case: Case, seen: Mapping[uuid.UUID, str]
 ) -> tuple[list[Result], list[Analysis]]:
-    """Of the analyses ``seen`` with a status: the results that have moved on, and what is still open.
+    """Of the analyses ``seen`` with a state: the results that have moved on, and what is still open.
 
     A finished result that is handed out here is recorded as viewed.
     """
     analyses = list(Analysis.objects.filter(scan__case=case, pk__in=seen).select_related("scan"))
-    moved = [analysis for analysis in analyses if analysis.status != seen[analysis.pk]]
+    moved = [analysis for analysis in analyses if analysis.state != seen[analysis.pk]]
     for analysis in moved:
         if analysis.is_finished:
             record(Action.ANALYSIS_VIEWED, actor=actor, about=analysis)
@@ -71,7 +71,9 @@ def _with_everything(scans: QuerySet[Scan]) -> QuerySet[Scan]:
     )
     return (
         scans.select_related("case", "uploaded_by")
-        .prefetch_related("files", Prefetch("analyses", analyses))
+        .prefetch_related(
+            Prefetch("files", ScanFile.objects.filter(position=0)), Prefetch("analyses", analyses)
+        )
         .filter(files__position=0)
         .order_by("files__original_name", "created_at", "id")
     )
