@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any
 
 from django.core.files.uploadedfile import UploadedFile
+from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.request import Request
@@ -15,10 +16,10 @@ from classifier.models import Analysis, Case, Patient, Review
 from classifier.models.analysis import Label, Outcome
 
 SENTENCES = {
-    "unknown_field": "This field is not known here.",
-    "unknown_parameter": "This parameter is not known here.",
-    "repeated_parameter": "This parameter may come once only.",
-    "blank_parameter": "This parameter needs a value.",
+    "unknown_field": _("This field is not known here."),
+    "unknown_parameter": _("This parameter is not known here."),
+    "repeated_parameter": _("This parameter may come once only."),
+    "blank_parameter": _("This parameter needs a value."),
 }
 
 
@@ -45,13 +46,13 @@ def files_of(request: Request, fields: dict[str, Any]) -> list[UploadedFile[byte
     """The files of the field `file`; one under another name would be lost unnoticed."""
     files: list[UploadedFile[bytes]] = fields.pop("file", [])
     if files and set(request.FILES) != {"file"}:
-        raise UserFacingError("file_field_unknown", "Files are taken from the field “file” only.")
+        raise UserFacingError("file_field_unknown", _("Files are taken from the field “file” only."))
     return files
 
 
 def _refuse(names: set[str], code: str) -> None:
     if names:
-        sentence = ErrorDetail(SENTENCES[code], code=code)
+        sentence = ErrorDetail(str(SENTENCES[code]), code=code)
         raise ValidationError({name[:100]: [sentence] for name in sorted(names)[:10]})
 
 
@@ -76,7 +77,7 @@ class UploadForm(PredictForm):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """A blank case is a slip of the sender; it must not open another one."""
         if "case" in self.initial_data and "case" not in attrs:
-            raise ValidationError({"case": [ErrorDetail("Name the case, or leave it out.", code="blank")]})
+            raise ValidationError({"case": [ErrorDetail(_("Name the case, or leave it out."), code="blank")]})
         return attrs
 
 
@@ -92,7 +93,7 @@ class CaseForm(DepartmentForm):
 
     def validate_birth_year(self, year: int | None) -> int | None:
         if year is not None and year > date.today().year:
-            raise ValidationError("The birth year lies in the future.", code="max_value")
+            raise ValidationError(_("The birth year lies in the future."), code="max_value")
         return year
 
 

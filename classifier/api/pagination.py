@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from django.db.models import Model, Q, QuerySet
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import inline_serializer
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
@@ -58,5 +59,5 @@ def _decode(cursor: str) -> tuple[datetime, uuid.UUID]:
             raise ValueError
         return created_at, uuid.UUID(pk)
     except (ValueError, binascii.Error) as error:
-        wrong = ErrorDetail("This is not the cursor of a page.", code="cursor_invalid")
+        wrong = ErrorDetail(_("This is not the cursor of a page."), code="cursor_invalid")
         raise ValidationError({"cursor": [wrong]}) from error

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.http.multipartparser import MultiPartParser as DjangoMultiPartParser
 from django.http.multipartparser import MultiPartParserError
+from django.utils.translation import gettext as _
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import BaseParser, DataAndFiles, JSONParser
 
@@ -31,9 +32,9 @@ class BoundedJSONParser(JSONParser):
         except ParseError as error:
             raise ParseError(f"{error.detail}.") from error
         except RecursionError as error:
-            raise ParseError("The JSON is nested too deeply.") from error
+            raise ParseError(_("The JSON is nested too deeply.")) from error
         if not isinstance(parsed, dict):
-            raise ParseError("The body must be a JSON object.")
+            raise ParseError(_("The body must be a JSON object."))
         return parsed
 
 
@@ -52,7 +53,7 @@ class UploadParser(BaseParser):
             return DataAndFiles(*_StrictNames(meta, stream, request.upload_handlers, "utf-8").parse())
         except MultiPartParserError as error:
             raise ParseError(
-                "The form could not be read: it is incomplete or malformed, or a name in it is too long."
+                _("The form could not be read: it is incomplete or malformed, or a name in it is too long.")
             ) from error
 
 
@@ -62,11 +63,11 @@ class _StrictNames(DjangoMultiPartParser):
         parts = file_name.replace("\\", "/").split("/")
         name = parts[-1]
         if posixpath.pardir in parts or len(name) > LONGEST_NAME or not name.isprintable():
-            raise UserFacingError(
-                "file_name_invalid",
-                f"The file's name is not an ordinary one: at most {LONGEST_NAME} letters, and no way up"
-                " through folders.",
+            detail = _(
+                "The file's name is not an ordinary one: at most %(letters)d letters, and no way up "
+                "through folders."
             )
+            raise UserFacingError("file_name_invalid", detail % {"letters": LONGEST_NAME})
         return super().sanitize_file_name(file_name) or ""
 
 

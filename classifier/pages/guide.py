@@ -74,7 +74,7 @@ def _of_a_reader(done: set[str]) -> Iterator[Step]:
     yield Step(
         _("Review an answer"),
         _(
-            "Open the case at the top of the worklist and say whether you agree. Your verdict stands beside it."
+            "Open the case at the top of the worklist and say whether you agree with the answer."
         ),
         done="review" in done,
     )

@@ -40,7 +40,8 @@ def find_version(version: str) -> ModelVersion:
     for row in registered_versions():
         if row.version == version:
             return row
-    raise UserFacingError("model_version_unknown", "No model of this version is registered.", status=422)
+    detail = _("No model of this version is registered.")
+    raise UserFacingError("model_version_unknown", detail, status=422)
 
 
 @transaction.atomic

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from django.http.response import HttpResponseBase
 from django.utils.cache import patch_cache_control
+from django.utils.translation import gettext as _
 from rest_framework import serializers
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
@@ -40,7 +41,7 @@ class ApiView(APIView):
         super().initial(request, *args, **kwargs)
         if "Transfer-Encoding" in request.headers and "Content-Length" not in request.headers:
             # Django would take such a body for an empty one.
-            raise UserFacingError("length_required", "Send the body with its Content-Length.", status=411)
+            raise UserFacingError("length_required", _("Send the body with its Content-Length."), status=411)
 
     def finalize_response(  # type: ignore[override]
         self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
