@@ -3,6 +3,7 @@
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import PIL.Image
@@ -59,26 +60,42 @@ def _put(path: Path, picture: PIL.Image.Image) -> None:
     path.write_bytes(encoded(picture, "png"))
 
 
-def test_a_difference_that_is_there_is_found_and_would_be_shipped(tmp_path: Path) -> None:
+def test_a_difference_that_is_there_is_found(tmp_path: Path) -> None:
     result = grade.measure(lgg_folder(tmp_path, 10, {"2": 6, "3": 16}), bundle.default())
     assert (result["patients"], result["grade_3"]) == (20, 10)
-    assert result["models"]["properties"]["auroc"] > 0.95 and result["ship"]
-    assert "verdict: ship" in grade.as_text(result)
+    assert result["models"][grade.OUTLINE]["auroc"] > 0.95
+    assert grade.is_above_chance(result["models"][grade.OUTLINE])
 
 
 def test_where_there_is_no_difference_nothing_is_shipped(tmp_path: Path) -> None:
     result = grade.measure(lgg_folder(tmp_path, 10, {"2": 9, "3": 9}), bundle.default())
-    assert result["models"]["properties"]["interval"][0] < 0.5
-    assert set(result["models"]) == {"properties", "embedding", "hospital alone"}
+    assert result["models"][grade.OUTLINE]["interval"][0] < 0.5 and not result["ship"]
+    assert set(result["models"]) == {grade.OUTLINE, grade.EMBEDDING, grade.HOSPITAL}
 
 
-def test_a_hospital_that_tells_the_grade_ships_nothing() -> None:
-    measured = {"auroc": 0.5, "interval": [0.4, 0.6], "p": 0.5}
-    known = {"auroc": 0.9, "interval": [0.8, 0.95], "p": 0.001}
-    assert not grade.is_above_chance(measured) and grade.is_above_chance(known)
-    assert not grade.ships({"properties": measured, "embedding": measured, "hospital alone": known})
-    assert not grade.ships({"properties": known, "embedding": measured, "hospital alone": known})
-    assert grade.ships({"properties": known, "embedding": measured, "hospital alone": measured})
+def result_of(**above: bool) -> dict[str, Any]:
+    """A result whose models lie above chance or not."""
+    chance = {"auroc": 0.5, "interval": [0.4, 0.6], "p": 0.5}
+    known = {"auroc": 0.9, "interval": [0.8, 0.95], "p": 0.01}
+    names = {"outline": grade.OUTLINE, "embedding": grade.EMBEDDING, "hospital": grade.HOSPITAL}
+    models = {name: known if above.get(key) else chance for key, name in names.items()}
+    return {"patients": 9, "grade_3": 4, "models": models, "ship": grade.ships(models)}
+
+
+@pytest.mark.parametrize(
+    ("above", "verdict"),
+    [
+        ({"embedding": True}, "ship, as research"),
+        ({"embedding": True, "outline": True}, "ship, as research"),
+        ({"outline": True}, "do not ship: what lies above chance needs an expert's outline"),
+        ({"embedding": True, "hospital": True}, "do not ship: the hospital alone lies above chance, too"),
+        ({}, "do not ship: nothing lies above chance"),
+    ],
+)
+def test_only_what_the_portal_can_run_and_no_hospital_explains_is_shipped(
+    above: dict[str, bool], verdict: str
+) -> None:
+    assert grade.as_text(result_of(**above)).splitlines()[-1] == f"verdict: {verdict}"
 
 
 def test_the_area_under_the_curve_is_that_of_the_textbook_and_follows_weights() -> None:
