@@ -196,7 +196,7 @@ def _check(folder: Path) -> dict[str, int]:
     lines = (folder / MANIFEST).read_text("utf-8").splitlines()
     counts: Counter[str] = Counter()
     for line in tqdm(lines, desc="check", unit="file", disable=None):
-        digest, name = line.split("  ", 1)
+        digest, _, name = line.partition("  ")
         if not (folder / name).is_file() or _digest(folder / name) != digest:
             raise DownloadError(f"{name} is not what {MANIFEST} says.", code="download_altered")
         counts[name.rsplit("/", 1)[0]] += 1

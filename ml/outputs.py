@@ -2,6 +2,7 @@
 
 import errno
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +27,16 @@ def write_bytes(path: Path, content: bytes) -> None:
         partial.write_bytes(content)
         partial.replace(path)
     except OSError as error:
-        raise unwritable(path, error) from None
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+        raise _unwritable(path, error) from None
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:
     write(path, json.dumps(value, indent=1) + "\n")
 
 
-def unwritable(path: Path, error: OSError) -> OutputError:
+def _unwritable(path: Path, error: OSError) -> OutputError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return OutputError(f"The disk that holds {path} is full.", code="disk_full")
     return OutputError(f"{path} cannot be written: {error.strerror}.")

@@ -148,3 +148,14 @@ def test_the_frozen_tables_are_read_whole_and_the_published_one_only_by_name(dat
     assert collection.tables_in(data) == ("slices", "lgg", "healthy")
     rows = collection.rows(data, ("nickparvar",))
     assert len(rows) == len(datasets.table(data, "nickparvar")) == 7019
+
+
+@pytest.mark.data
+def test_no_copy_of_an_unknown_patient_s_picture_crosses_the_frozen_split(data: Path) -> None:
+    rows = [row for row in datasets.table(data, "slices") if row.source in ("br35h", "sartaj")]
+    result = audit.audit(data, rows)
+    assert result["pictures"] == len(rows) == 564 and result["copies"]["near_pairs_of_different_groups"] == 0
+    for part in ("split", "fold"):
+        assert [found["any"] for found in result["overlap"][part].values()] == [0] * (
+            2 if part == "split" else 5
+        )
