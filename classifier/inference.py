@@ -127,7 +127,10 @@ def _series_of(files: Sequence[bytes | Path], group: Sequence[int]) -> Iterator[
         detail = error.detail.removeprefix(f"File {member + 1} of {len(group)}: ")
         raise BadImage(error.code, translated(error.code, detail), member=group[member]) from error
     for series in found:
-        facts = series.image.facts.as_dict() | {"frames": len(series.image.slices)}
+        slices = series.image.slices
+        facts = series.image.facts.as_dict() | {"frames": len(slices)}
+        # Tells a department when a scanner or an export has changed.
+        facts["mean_brightness"] = round(sum(float(one.mean()) for one in slices) / len(slices), 4)
         if series.description:
             facts["description"] = series.description
         yield Series(tuple(group[member] for member in series.members), facts)

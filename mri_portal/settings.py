@@ -244,7 +244,7 @@ STORAGE = env.choice("PORTAL_STORAGE", "local", ["local", "s3"])
 SCANS_DIR = DATA_DIR / "scans"
 STORAGES: dict[str, dict[str, Any]] = {
     "default": {"BACKEND": "classifier.storage.LocalScanStorage"},
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {"BACKEND": "mri_portal.static_files.PortalStaticFilesStorage"},
 }
 if STORAGE == "s3":
     # https://django-storages.readthedocs.io/en/stable/backends/amazon-S3.html

@@ -79,6 +79,32 @@ class WorklistForm(forms.Form):
             until=given.get("until"),
         )
 
+class FiguresForm(forms.Form):
+    """Of whom, and over how long; what cannot be understood is as if it were not there."""
+
+    department = forms.TypedChoiceField(label=_("Department"), coerce=int, empty_value=None, required=False)
+    weeks = forms.TypedChoiceField(
+        label=_("Period"),
+        coerce=int,
+        empty_value=12,
+        required=False,
+        choices=[("4", _("4 weeks")), ("12", _("12 weeks")), ("26", _("26 weeks")), ("52", _("52 weeks"))],
+    )
+
+    def __init__(self, data: Any, *, user: User) -> None:
+        super().__init__({"weeks": "12", **data.dict()})
+        departments = [(group.pk, group.name) for group in departments_of(user)]
+        self.has_departments = len(departments) > 1
+        department = self.fields["department"]
+        assert isinstance(department, forms.ChoiceField)  # noqa: S101 - declared above
+        department.choices = [("", _("All departments")), *departments]
+
+    def chosen(self) -> dict[str, int | None]:
+        self.is_valid()
+        given = self.cleaned_data
+        return {"department": given.get("department"), "weeks": given.get("weeks") or 12}
+
+
 
 class CaseForm(forms.Form):
     patient = forms.CharField(

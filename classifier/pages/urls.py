@@ -3,6 +3,7 @@ from django.urls import path
 from classifier.pages import (
     accounts,
     cases,
+    figures,
     model_cards,
     own_settings,
     pictures,
@@ -16,6 +17,7 @@ urlpatterns = [
     path("", worklist.worklist, name="worklist"),
     path("worklist/rows/", worklist.worklist_rows, name="worklist_rows"),
     path("sign-in/", accounts.SignIn.as_view(), name="login"),
+    path("figures/", figures.figures, name="figures"),
     path("sign-out/", accounts.sign_out, name="sign_out"),
     path("settings/", own_settings.own_settings, name="own_settings"),
     path("settings/password/", accounts.change_password, name="change_password"),

@@ -1,12 +1,15 @@
 """How the pages put numbers and times into words."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from django import template
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from classifier.models import Analysis, AuditEvent, Review
 from classifier.models.analysis import Label, Outcome
@@ -15,8 +18,16 @@ from classifier.pages import wording
 from classifier.pages.forms import ReviewForm
 from classifier.pages.guide import first_steps
 from classifier.sentences import translated
+from classifier.services.figures import Share
 
 register = template.Library()
+STANDING_WORDS = {
+    "suspected": gettext_lazy("Tumour suspected"),
+    "notumor": gettext_lazy("No tumour seen"),
+    "uncertain": gettext_lazy("Uncertain"),
+    "refused": gettext_lazy("Refused"),
+    "failed": gettext_lazy("Failed"),
+}
 
 
 @register.filter
@@ -42,6 +53,32 @@ def percent(share: float | None) -> str:
     if 0.99 < share < 1:
         return _(">%(number)s%%") % {"number": 99}
     return _("%(number)s%%") % {"number": f"{share * 100:.0f}"}
+
+
+@register.filter
+def interval(share: Share | None) -> str:
+    """A counted share with its 95% interval."""
+    if share is None or share.value is None or share.interval is None:
+        return _("none")
+    low, high = share.interval
+    bounds = {"share": percent(share.value), "low": percent(low), "high": percent(high)}
+    return _("%(share)s (%(low)s to %(high)s)") % bounds
+
+
+@register.filter
+def duration(seconds: float | None) -> str:
+    """A time in the one unit that matters."""
+    if seconds is None:
+        return _("none")
+    for size, name in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{number_format(seconds / size, decimal_pos=1)} {name}"
+    return f"{number_format(seconds, decimal_pos=0)} s"
+
+
+@register.filter
+def entry(found: Mapping[str, Any], name: str) -> Any:
+    return found.get(name)
 
 
 @register.filter

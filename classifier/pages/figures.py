@@ -1,0 +1,25 @@
+"""A department's numbers: how much, how fast, how far machine and readers agree, and what drifts."""
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from classifier.models import Answer
+from classifier.models.analysis import Outcome
+from classifier.pages.forms import FiguresForm
+from classifier.pages.requests import SignedInRequest
+from classifier.services.figures import STANDINGS, department_figures
+from classifier.templatetags.portal import STANDING_WORDS
+
+
+@require_safe
+def figures(request: SignedInRequest) -> HttpResponse:
+    form = FiguresForm(request.GET, user=request.user)
+    facts = {
+        "form": form,
+        "figures": department_figures(user=request.user, **form.chosen()),
+        "answers": Answer.choices,
+        "outcomes": dict(Outcome.choices),
+        "standings": [(name, STANDING_WORDS[name]) for name in STANDINGS],
+    }
+    return render(request, "figures/figures.html", facts)
