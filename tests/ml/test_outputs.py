@@ -23,14 +23,14 @@ def test_a_result_replaces_the_last_one_and_leaves_nothing_beside_it(tmp_path: P
 def test_a_disk_that_refuses_leaves_the_last_result(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, code: str
 ) -> None:
-    path = tmp_path / "result.txt"
+    path = tmp_path / "made" / "result.txt"
     outputs.write(path, "old")
 
-    def refuse(*_: object, **__: object) -> int:
+    def refuse(*_: object) -> None:
         raise OSError(number, "refused")
 
-    monkeypatch.setattr(Path, "write_text", refuse)
+    monkeypatch.setattr(Path, "replace", refuse)
     with pytest.raises(OutputError) as caught:
         outputs.write(path, "new")
     assert caught.value.code == code and path.read_bytes() == b"old"
-    assert [found.name for found in tmp_path.iterdir()] == ["result.txt"]
+    assert [found.name for found in path.parent.iterdir()] == ["result.txt"]
