@@ -71,23 +71,39 @@ def at_prevalence(
     """
     bootstrap, positive = Bootstrap(found.groups), found.tumour >= limit
     columns = (positive & found.sick, found.sick, ~positive & ~found.sick, ~found.sick)
-    sums = bootstrap.by_group(np.stack(columns, axis=1).astype(np.float64))
-    whole, resampled = sums.sum(axis=0)[None], bootstrap.resampled(sums)
+    resampled = bootstrap.resampled(bootstrap.by_group(np.stack(columns, axis=1).astype(np.float64)))
+    spreads = (statistics.divided(*resampled[:, :2].T), statistics.divided(*resampled[:, 2:].T))
+    sensitivity, specificity = (np.asarray(p.sum() / w.sum()) for p, w in (columns[:2], columns[2:]))
+    sensitive, specific = (_least(bootstrap.share(p, w)) for p, w in (columns[:2], columns[2:]))
 
     def figures(prevalence: float) -> dict[str, Figure]:
-        values, spreads = _predictive(whole, prevalence), _predictive(resampled, prevalence)
+        values = _predictive(sensitivity, specificity, prevalence)
+        least = (
+            _predictive(sensitivity, specific, prevalence)[0],
+            _predictive(sensitive, specificity, prevalence)[1],
+        )
+        around = _predictive(*spreads, prevalence)
         return {
-            name: statistics.figure(float(value[0]), spread, len(found.targets))
-            for name, value, spread in zip(("ppv", "npv"), values, spreads, strict=True)
+            name: _bounded(statistics.figure(float(values[i]), around[i], len(found.targets)), least[i])
+            for i, name in enumerate(("ppv", "npv"))
         }
 
     return {f"{prevalence:g}": figures(prevalence) for prevalence in prevalences}
 
 
-def _predictive(sums: Values, prevalence: float) -> tuple[Values, Values]:
-    """(PPV, NPV) from (n, 4) sums: found tumours, tumours, healthy left alone, healthy."""
-    sensitivity = statistics.divided(sums[:, 0], sums[:, 1])
-    specificity = statistics.divided(sums[:, 2], sums[:, 3])
+def _predictive(sensitivity: Values, specificity: Values, prevalence: float) -> tuple[Values, Values]:
+    """(PPV, NPV)"""
     found, alarmed = prevalence * sensitivity, (1 - prevalence) * (1 - specificity)
     missed, left = prevalence * (1 - sensitivity), (1 - prevalence) * specificity
     return statistics.divided(found, found + alarmed), statistics.divided(left, left + missed)
+
+
+def _least(figure: Figure) -> Values:
+    return np.array(figure["interval"][0])
+
+
+def _bounded(figure: Figure, least: Values) -> Figure:
+    """Without a single false answer resamples have no spread: then the bound of the share decides."""
+    if figure["value"] == figure["interval"][0] == 1:
+        return {**figure, "interval": [statistics.rounded(float(least)), 1.0]}
+    return figure

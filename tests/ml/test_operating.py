@@ -75,6 +75,15 @@ def test_predictive_values_follow_bayes() -> None:
             assert figure["interval"][0] <= figure["value"] <= figure["interval"][1]
 
 
+def test_no_false_alarm_among_few_patients_is_no_proof_that_alarms_are_right() -> None:
+    shares = operating.at_prevalence(found([0.9] * 10 + [0.1] * 10, [True] * 10 + [False] * 10), 0.5)
+    bound = 0.025 ** (1 / 10)
+    ppv, npv = shares["0.01"]["ppv"], shares["0.01"]["npv"]
+    assert ppv["value"] == npv["value"] == 1 == ppv["interval"][1]
+    assert ppv["interval"][0] == pytest.approx(0.01 / (0.01 + 0.99 * (1 - bound)), abs=1e-3)
+    assert npv["interval"][0] == pytest.approx(0.99 / (0.99 + 0.01 * (1 - bound)), abs=1e-3)
+
+
 def test_rarer_tumours_make_an_alarm_worth_less() -> None:
     shares = operating.at_prevalence(found([0.9, 0.1, 0.9, 0.1], [True, True, False, False]), 0.5)
     ppv = [figures["ppv"]["value"] for figures in shares.values()]
