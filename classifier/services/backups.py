@@ -19,7 +19,7 @@ from django.utils import timezone
 from classifier.audit import Action, Actor, record
 from classifier.backups import archive, databases
 from classifier.backups.archive import Archive, BackupError, Writer
-from classifier.models import ModelVersion, Patient, ScanFile, User
+from classifier.models import Analysis, ModelVersion, Patient, ScanFile, User
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def write_backup(*, actor: Actor, path: Path) -> BackupReport:
     record(Action.EXPORTED, actor=actor, what="backup")
     with archive.create(path) as writer:
         _add_database(writer, path.parent)
-        names = list(ScanFile.objects.order_by("pk").values_list("name", "sha256"))
+        names = list(_files())
         damaged = [name for name, sha256 in names if not _add_file(writer, name, sha256)]
         writer.finish(_facts() | {"damaged": damaged})
     return BackupReport(files=len(names), damaged=damaged)
@@ -63,6 +63,13 @@ def restore_backup(*, actor: Actor, path: Path, replace: bool) -> int:
         call_command("migrate", interactive=False, verbosity=0)
         record(Action.RESTORED, actor=actor, written_at=backup.manifest["written_at"])
         return len(backup.file_names)
+
+
+def _files() -> Iterator[tuple[str, str]]:
+    """Names and digests of everything that rows name."""
+    yield from ScanFile.objects.order_by("pk").values_list("name", "sha256")
+    outlined = Analysis.objects.exclude(masks_name="").order_by("pk")
+    yield from outlined.values_list("masks_name", "masks_sha256")
 
 
 def _add_database(writer: Writer, folder: Path) -> None:

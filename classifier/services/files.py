@@ -185,7 +185,7 @@ def within_limits(items: Iterable[Incoming]) -> list[Incoming]:
         if total > settings.MAX_UPLOAD_TOTAL_BYTES:
             megabytes = settings.MAX_UPLOAD_TOTAL_BYTES // 2**20
             detail = _("An upload may have at most %(megabytes)d MB.") % {"megabytes": megabytes}
-            raise UserFacingError("upload_too_large", detail, status=413)
+            raise UserFacingError("too_many_bytes", detail, status=413)
     return kept
 
 

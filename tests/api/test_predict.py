@@ -10,10 +10,11 @@ from rest_framework.test import APIClient
 from classifier.errors import UserFacingError
 from classifier.models import Analysis, Case, Patient, Scan, User
 from classifier.services import waiting
-from tests.api.checks import actions, assert_problem, rows
+from tests.api.checks import actions, assert_problem, rows, stored_files
 from tests.api.conftest import MakeClient, Work
 from tests.conftest import NEURO, upload
 from tests.ml.pictures import brain_png
+from tests.ml.volumes import dicom_slices, zipped
 from tests.worker import PROBABILITIES, prediction
 
 PREDICT = "/api/v1/predict/"
@@ -108,9 +109,19 @@ def test_a_retry_with_the_key_returns_the_first_answer(api: APIClient, answered)
     assert rows() == before
 
 
-def test_one_image_at_a_time(api: APIClient) -> None:
+def test_one_scan_at_a_time(api: APIClient) -> None:
     response = api.post(PREDICT, {"file": [upload(brain_png()), upload(brain_png(1))]})
-    assert_problem(response, 400, "one_file_only")
+    assert_problem(response, 400, "one_scan_only")
+    assert not stored_files()
+
+
+def test_a_series_and_an_archive_of_one_are_one_scan(api: APIClient, answered) -> None:
+    answered()
+    slices = dicom_slices(3)
+    packed = zipped({str(number): data for number, data in enumerate(slices)})
+    for files in ([upload(data) for data in slices], [upload(packed)]):
+        assert api.post(PREDICT, {"file": files}).status_code == 200
+    assert [scan.files.count() for scan in Scan.objects.all()] == [3, 3]
 
 
 def test_no_image_at_all_is_refused(api: APIClient) -> None:

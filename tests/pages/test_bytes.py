@@ -8,11 +8,12 @@ from django.test import Client
 from django.urls import reverse
 
 from classifier.audit import Actor
-from classifier.models import AuditEvent, Case, Scan, User
+from classifier.models import Analysis, AuditEvent, Case, Scan, User
 from classifier.services.scans import upload_scans
 from tests.conftest import upload
 from tests.ml.pictures import brain_png
-from tests.pages.reading import last_event
+from tests.pages.reading import last_event, words
+from tests.worker import Worker, outlined
 
 Action = AuditEvent.Action
 
@@ -87,3 +88,42 @@ def test_a_scan_is_looked_at_slice_by_slice(browser: Client, series: Scan) -> No
 def test_each_slice_has_a_picture_of_its_own(browser: Client, series: Scan) -> None:
     pictures = {browser.get(reverse("picture", args=[series.pk, index])).content for index in range(3)}
     assert len(pictures) == 3
+
+
+def test_a_viewer_gets_the_finding_and_the_curve(
+    browser: Client, scan: Scan, worker: Worker, alice: User
+) -> None:
+    analysis = worker.finish(scan, outlined(0))
+    response = browser.get(reverse("result", args=[analysis.pk]))
+    body = response.json()
+    assert (body["outcome"], body["finding"]["slices"], body["facts"]) == ("glioma", [0], scan.facts)
+    assert (body["progress"], body["model_version"]) == (None, "test-1")
+    assert response["Cache-Control"] == "private, no-store"
+    assert last_event().action == Action.ANALYSIS_VIEWED
+
+
+@pytest.mark.parametrize(
+    ("address", "kind"),
+    [("overlay", "image/png"), ("mask", "image/png"), ("mask_volume", "application/gzip")],
+)
+def test_outlines_are_inert_and_each_look_is_recorded(
+    address: str, kind: str, browser: Client, scan: Scan, worker: Worker
+) -> None:
+    analysis = worker.finish(scan, outlined(0))
+    place = [] if address == "mask_volume" else [0]
+    response = browser.get(reverse(address, args=[analysis.pk, *place]), {"opacity": "nan", "outline": "1"})
+    assert (response.status_code, response["Content-Type"]) == (200, kind)
+    assert response["Content-Security-Policy"] == "default-src 'none'; sandbox"
+    assert (last_event().action, last_event().object_id) == (Action.IMAGE_VIEWED, str(analysis.pk))
+
+
+def test_a_page_that_waits_hears_of_each_step(browser: Client, scan: Scan) -> None:
+    now = scan.created_at
+    Analysis.objects.update(
+        status="running", attempts=1, started_at=now, lease_until=now, slices_done=40, slices_total=180
+    )
+    analysis = Analysis.objects.get()
+    url = reverse("progress", args=[scan.case_id])
+    response = browser.get(url, {"open": f"{analysis.pk}.running"})
+    assert "slice 40 of 180" in words(response)
+    assert browser.get(url, {"open": f"{analysis.pk}.running.40"}).status_code == 204

@@ -1,0 +1,83 @@
+"""The door to the model: which bundles a process holds, and one scan from its files to its answer."""
+
+from pathlib import Path
+
+import pytest
+
+from classifier import inference
+from classifier.errors import UserFacingError
+from tests.ml.pictures import brain_dicom, brain_png
+
+
+class Loaded:
+    def __init__(self, version: str) -> None:
+        self.version = version
+
+
+@pytest.fixture
+def loads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The versions that were loaded, in turn, into a process that held none."""
+    versions: list[str] = []
+
+    def load(version: str, sha256: str) -> Loaded:
+        if version == "broken":
+            raise UserFacingError("bundle_altered", "Broken.")
+        versions.append(version)
+        return Loaded(version)
+
+    monkeypatch.setattr(inference, "_load", load)
+    monkeypatch.setattr(inference, "_predictors", type(inference._predictors)())
+    return versions
+
+
+def ask(*versions: str) -> list[bool]:
+    return [inference.load(version=version, sha256="0" * 64) is not None for version in versions]
+
+
+def test_the_active_model_and_one_that_is_asked_for_are_held_side_by_side(loads: list[str]) -> None:
+    assert ask("active", "chosen", "active", "chosen", "active") == [True, True, False, False, False]
+
+
+def test_of_three_models_the_one_not_used_for_longest_goes(loads: list[str]) -> None:
+    ask("active", "first", "active", "second", "active")
+    assert loads == ["active", "first", "second"]
+    assert ask("first") == [True]
+
+
+def test_a_model_that_cannot_be_loaded_leaves_the_latest_in_place(loads: list[str]) -> None:
+    ask("first", "active")
+    with pytest.raises(UserFacingError):
+        ask("broken")
+    assert ask("active") == [False]
+
+
+def test_one_scan_goes_through_the_shipped_model_with_its_progress(tmp_path: Path) -> None:
+    facts = inference.verify_bundle(inference.default_bundle())
+    files = []
+    for number in range(3):
+        path = tmp_path / str(number)
+        path.write_bytes(
+            brain_dicom(
+                seed=number,
+                SeriesInstanceUID="1.2.3",
+                InstanceNumber=number,
+                SOPInstanceUID=f"1.2.3.{number}",
+            )
+        )
+        files.append(path)
+    told: list[tuple[int, int]] = []
+    answer = inference.analyse(
+        files, version=facts.version, sha256=facts.sha256, progress=lambda *done: told.append(done)
+    )
+    assert told[-1] == (3, 3)
+    assert len(answer["slices"]) == 3
+    assert (answer["finding"] is None) == (answer["masks"] == b"")
+    assert answer["timings"]["decode"] > 0
+
+
+def test_files_that_are_not_one_series_are_no_scan(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(brain_png()[:-900])
+    with pytest.raises(inference.BadImage) as refused:
+        inference.read_volume([path])
+    assert refused.value.code == "image_truncated"
