@@ -52,7 +52,7 @@ def stack(places: Sequence[Place], numbers: Sequence[int]) -> Stack:
         return Stack(by_number)
     normal = np.cross(first.right, first.down)
     hanging = plane(normal), (opposite(first.right), opposite(first.down))
-    depths = [one.position @ normal for one in places if one.position is not None]
+    depths = [float(one.position @ normal) for one in places if one.position is not None]
     if len(depths) < len(places):
         return Stack(by_number, *hanging)
     steps = [round(depth / SAME_POSITION_MM) for depth in depths]

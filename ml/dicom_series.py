@@ -28,9 +28,9 @@ def series_uid(source: Source) -> str:
 
 
 class File(NamedTuple):
-    """``kin`` is what all files of a series have in common."""
+    """``kin`` is what all files of a series have in common; ``member`` the index of the source."""
 
-    index: int
+    member: int
     header: Dataset
     place: Place
     kin: tuple[Any, ...]
@@ -43,11 +43,11 @@ class Collection:
         self._groups: list[list[File]] = []
         self._seen: set[object] = set()
 
-    def add(self, index: int, data: bytes, limits: Limits) -> int:
+    def add(self, member: int, data: bytes, limits: Limits) -> int:
         """Number of pixels of this file, which is refused if it holds no picture; 0 for a copy."""
         with refusing("dicom"):
             header = parse(data, limits)
-            file = File(index, header, place(header), _kin(index, header))
+            file = File(member, header, place(header), _kin(member, header))
             identity = _identity(file, data)
             if identity in self._seen:
                 return 0
@@ -69,10 +69,10 @@ class Collection:
             yield _series(group)
 
 
-def _kin(index: int, header: Dataset) -> tuple[Any, ...]:
+def _kin(member: int, header: Dataset) -> tuple[Any, ...]:
     uid = str(header.get("SeriesInstanceUID") or "")
     if not uid or frame_count(header) > 1:
-        return (index,)
+        return (member,)
     stored = ("Rows", "Columns", "SamplesPerPixel", "PhotometricInterpretation")
     return (uid, *(str(header.get(keyword)) for keyword in stored))
 
@@ -92,13 +92,13 @@ def _series(group: Sequence[File]) -> Series:
     _decompress(group)
     decoded = []
     for file in group:
-        with blaming(file.index), refusing("dicom"):
+        with blaming(file.member), refusing("dicom"):
             decoded.append((file.header, stored_values(file.header)))
             for keyword in PIXEL_KEYWORDS:
                 file.header.pop(keyword, None)
-    with blaming(group[0].index), refusing("dicom"):
+    with blaming(group[0].member), refusing("dicom"):
         image, order = assemble(decoded)
-    return Series(image, tuple(group[position].index for position in order), image.facts.sequence)
+    return Series(image, tuple(group[position].member for position in order), image.facts.sequence)
 
 
 def _decompress(group: Sequence[File]) -> None:
@@ -108,5 +108,5 @@ def _decompress(group: Sequence[File]) -> None:
             decompress([file.header for file in group])
     except ImageError:
         for file in group:
-            with blaming(file.index), refusing("dicom"):
+            with blaming(file.member), refusing("dicom"):
                 decompress([file.header])

@@ -7,7 +7,7 @@ header's free text is used: it may name the patient.
 import gzip
 import io
 import math
-from typing import Any, BinaryIO, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from nibabel import orientations
@@ -51,7 +51,8 @@ ISOTROPIC: Final = 1.05
 HANGING: Final = (("A", "S"), ("R", "S"), ("R", "A"))
 """Left and top edge of slices across x, y and z."""
 
-Header = Nifti1Header | Nifti2Header
+Header = Any  # nibabel's header of either version: a record of named fields
+Stream = gzip.GzipFile | io.BytesIO
 
 
 class Frame(NamedTuple):
@@ -92,7 +93,7 @@ def decode(data: bytes, limits: Limits) -> Image:
     return Image(slices, facts)
 
 
-def _header(file: BinaryIO) -> Header:
+def _header(file: Stream) -> Header:
     head = file.read(HEADER_BYTES)
     if len(head) < HEADER_BYTES:
         raise refusal("image_truncated")
@@ -134,7 +135,7 @@ def _dtype(header: Header) -> np.dtype[Any]:
     return np.dtype(GREY_TYPES[code]).newbyteorder(header.endianness)
 
 
-def _values(file: BinaryIO, header: Header, count: int, dtype: np.dtype[Any], limits: Limits) -> Array:
+def _values(file: Stream, header: Header, count: int, dtype: np.dtype[Any], limits: Limits) -> Array:
     offset = float(header["vox_offset"])
     if not 0 <= offset <= limits.max_bytes:
         raise refusal("nifti_unreadable", "The NIfTI file does not say where its values are.")

@@ -285,5 +285,11 @@ def test_reading_images_loads_neither_tensorflow_nor_django() -> None:
     assert finished.stdout == "set()\n"
 
 
+def test_the_libraries_of_dicom_and_nifti_are_loaded_with_the_first_file_that_needs_them() -> None:
+    program = "import sys, ml.images; print({'pydicom', 'gdcm', 'nibabel', 'scipy'} & {*sys.modules})"
+    finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert finished.stdout == "set()\n"
+
+
 def test_every_code_has_a_sentence_that_ends() -> None:
     assert all(sentence.endswith(".") and len(sentence) > 15 for sentence in images.CODES.values())
