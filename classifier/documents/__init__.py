@@ -4,6 +4,8 @@ A template is markup of ours; what is said comes as JSON, so that nothing in it 
 """
 
 import json
+import shutil
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,13 +19,15 @@ def set_pdf(template: str, *, data: Mapping[str, Any], files: Mapping[str, bytes
     """``template`` names a file beside this one; ``files`` are pictures under the names it reads them by."""
     import typst  # only who asks for a document pays for the typesetter
 
-    sources = {
-        "main": (HERE / f"{template}.typ").read_bytes(),
-        "data.json": json.dumps(data).encode(),
-        **files,
-    }
-    try:
-        return bytes(typst.compile(sources, ignore_system_fonts=True, pdf_standards=ACCESSIBLE))
-    except typst.TypstError:
-        # A letter that no font here has is shown as an empty box, which PDF/UA forbids; tags stay.
-        return bytes(typst.compile(sources, ignore_system_fonts=True))
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        (root / "data.json").write_text(json.dumps(data), encoding="utf-8")
+        for name, content in files.items():
+            (root / name).write_bytes(content)
+        shutil.copy(HERE / f"{template}.typ", root / "main.typ")
+        how = {"input": str(root / "main.typ"), "root": folder, "ignore_system_fonts": True}
+        try:
+            return bytes(typst.compile(**how, pdf_standards=ACCESSIBLE))
+        except typst.TypstError:
+            # A letter that no font here has is shown as an empty box, which PDF/UA forbids; tags stay.
+            return bytes(typst.compile(**how))

@@ -14,7 +14,7 @@ from classifier.models import Case
 from classifier.pages.forms import CaseForm
 from classifier.pages.middleware import refreshes_itself
 from classifier.pages.requests import SignedInRequest, form_data, page_actor
-from classifier.services import cases, history, results
+from classifier.services import cases, history, reports, results
 from classifier.services.cases import PatientDetails
 
 
@@ -50,6 +50,7 @@ def case_page(request: SignedInRequest, case_id: uuid.UUID) -> HttpResponse:
     found, more = results.case_results(actor=page_actor(request), case=case, start=start)
     facts = {
         "case": case,
+        "sign_off": reports.sign_off_of(actor=page_actor(request), case=case),
         "results": found,
         "open": [result.analysis for result in found if not result.analysis.is_finished],
         "glance": len(found) > 1,

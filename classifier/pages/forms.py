@@ -9,8 +9,7 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from classifier.models import Analysis, Case, Patient, Review, User
-from classifier.models.analysis import Label
+from classifier.models import Case, Patient, User
 from classifier.models.preferences import Theme
 from classifier.models.tokens import Scope
 from classifier.services.preferences import time_zones
@@ -79,6 +78,7 @@ class WorklistForm(forms.Form):
             until=given.get("until"),
         )
 
+
 class FiguresForm(forms.Form):
     """Of whom, and over how long; what cannot be understood is as if it were not there."""
 
@@ -103,7 +103,6 @@ class FiguresForm(forms.Form):
         self.is_valid()
         given = self.cleaned_data
         return {"department": given.get("department"), "weeks": given.get("weeks") or 12}
-
 
 
 class CaseForm(forms.Form):
@@ -150,26 +149,6 @@ class CaseForm(forms.Form):
             timezone.localdate().year,
             _("The year of birth lies in the future."),
         )
-
-
-class ReviewForm(forms.Form):
-    verdict = forms.ChoiceField(
-        label=_("Your verdict"), choices=Review.Verdict.choices, widget=forms.RadioSelect
-    )
-    label = forms.ChoiceField(
-        label=_("The right answer"), required=False, choices=[("", _("Choose…")), *Label.choices]
-    )
-    comment = forms.CharField(
-        label=_("Comment"), max_length=4000, required=False, widget=forms.Textarea(attrs={"rows": 2})
-    )
-
-    def __init__(self, *args: Any, analysis: Analysis, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.auto_id = f"review-{analysis.pk}-%s"
-        if analysis.outcome not in Label.values:
-            verdict = self.fields["verdict"]
-            assert isinstance(verdict, forms.ChoiceField)  # noqa: S101 - declared above
-            verdict.choices = [item for item in Review.Verdict.choices if item[0] != Review.Verdict.AGREE]
 
 
 class LookForm(forms.Form):

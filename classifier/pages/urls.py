@@ -8,6 +8,7 @@ from classifier.pages import (
     own_settings,
     pictures,
     preferences,
+    reports,
     reviews,
     scans,
     worklist,
@@ -40,5 +41,8 @@ urlpatterns = [
     path("analyses/<uuid:analysis_id>/mask/<int:index>.png", pictures.mask, name="mask"),
     path("analyses/<uuid:analysis_id>/mask.nii.gz", pictures.mask_volume, name="mask_volume"),
     path("analyses/<uuid:analysis_id>/review/", reviews.review, name="review"),
+    path("analyses/<uuid:analysis_id>/adjudication/", reviews.adjudication, name="adjudication"),
+    path("cases/<uuid:case_id>/report/", reports.report, name="report"),
+    path("reports/<uuid:report_id>/report.pdf", reports.report_pdf, name="report_pdf"),
     path("models/<str:version>/", model_cards.model_card, name="model_card"),
 ]

@@ -57,7 +57,7 @@ class SignOff:
 def sign_off_of(*, actor: Actor, case: Case) -> SignOff:
     user = actor.require_user()
     found = latest_readings(case.pk)
-    reports = list(case.reports.select_related("author").order_by("-version"))
+    reports = list(list_reports(case=case).order_by("-version"))
     return SignOff(
         case=case,
         readings=found,

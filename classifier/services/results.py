@@ -4,10 +4,10 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Exists, OuterRef, Prefetch, QuerySet
 
 from classifier.audit import Action, Actor, record
-from classifier.models import Analysis, Case, Review, Scan, ScanFile
+from classifier.models import Analysis, Case, ReportedAnalysis, Review, Scan, ScanFile
 from classifier.services.reading import veil_scans
 
 PAGE = 24
@@ -66,6 +66,8 @@ def _with_everything(scans: QuerySet[Scan]) -> QuerySet[Scan]:
     analyses = (
         Analysis.objects.select_related("model_version", "requested_by")
         .defer("slices", "timings", "model_version__card")
+        .select_related("adjudication__adjudicator")
+        .annotate(is_signed=Exists(ReportedAnalysis.objects.filter(analysis=OuterRef("pk"))))
         .order_by("-created_at")
         .prefetch_related(Prefetch("reviews", reviews))
     )

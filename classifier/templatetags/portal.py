@@ -15,7 +15,7 @@ from classifier.models import Analysis, AuditEvent, Review
 from classifier.models.analysis import Label, Outcome
 from classifier.models.preferences import Theme
 from classifier.pages import wording
-from classifier.pages.forms import ReviewForm
+from classifier.pages.reading_forms import ReviewForm
 from classifier.pages.guide import first_steps
 from classifier.sentences import translated
 from classifier.services.figures import Share

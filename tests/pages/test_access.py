@@ -10,6 +10,8 @@ from django.urls import reverse
 from classifier.audit import Actor
 from classifier.models import Scan, User
 from classifier.pages.urls import urlpatterns
+from classifier.services.reports import sign_report
+from classifier.services.reviews import submit_review
 from classifier.services.tokens import issue_token
 from tests.pages.conftest import SignedIn
 from tests.worker import Worker, outlined
@@ -49,6 +51,11 @@ TABLE: dict[tuple[str, str], tuple[int, int, int, int, int, int]] = {
     ("POST", "analyse"): (302, 403, 404, 403, 403, TO_SIGN_IN),
     ("GET", "review"): (200, 200, 404, 403, 403, TO_SIGN_IN),
     ("POST", "review"): (400, 400, 404, 403, 403, TO_SIGN_IN),
+    ("GET", "adjudication"): (200, 200, 404, 403, 403, TO_SIGN_IN),
+    ("POST", "adjudication"): (400, 400, 404, 403, 403, TO_SIGN_IN),
+    ("GET", "report"): (200, 200, 404, 200, 200, TO_SIGN_IN),
+    ("POST", "report"): (400, 400, 404, 403, 403, TO_SIGN_IN),
+    ("GET", "report_pdf"): (200, 200, 404, 200, 200, TO_SIGN_IN),
     ("GET", "model_card"): (200, 200, 200, 200, 200, TO_SIGN_IN),
 }
 ONLY_POST = {name for method, name in TABLE if method == "POST"} - {n for m, n in TABLE if m == "GET"}
@@ -64,6 +71,9 @@ Addresses = Callable[[str], str]
 @pytest.fixture
 def address_of(scan: Scan, alice: User, worker: Worker) -> Addresses:
     analysis = worker.finish(scan, outlined())
+    actor = Actor(user=alice, via="page")
+    submit_review(actor=actor, analysis=analysis, verdict="agree")
+    report = sign_report(actor=actor, case=scan.case)
     token, _ = issue_token(actor=Actor.command(), user=alice, name="bridge", scopes=["scans:read"])
     arguments: dict[str, list[object]] = {
         "case": [scan.case_id],
@@ -83,6 +93,9 @@ def address_of(scan: Scan, alice: User, worker: Worker) -> Addresses:
         "file": [scan.pk, 0],
         "analyse": [scan.pk],
         "review": [analysis.pk],
+        "adjudication": [analysis.pk],
+        "report": [scan.case_id],
+        "report_pdf": [report.pk],
         "model_card": [worker.model.version],
         "revoke_token": [token.pk],
     }
@@ -118,7 +131,21 @@ def test_what_changes_something_does_not_answer_to_get(
 
 
 @pytest.mark.parametrize(
-    "name", ["case", "progress", "case_history", "upload", "scan", "volume", "result", "analyse", "review"]
+    "name",
+    [
+        "case",
+        "progress",
+        "case_history",
+        "upload",
+        "scan",
+        "volume",
+        "result",
+        "analyse",
+        "review",
+        "adjudication",
+        "report",
+        "report_pdf",
+    ],
 )
 def test_a_stranger_cannot_tell_a_hidden_row_from_none(
     name: str, address_of: Addresses, signed_in: SignedIn, bob: User

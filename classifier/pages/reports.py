@@ -1,0 +1,71 @@
+"""Signing a case off, its report and the versions of it, and the report as PDF."""
+
+import uuid
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import translation
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
+
+from classifier.errors import NotAllowed, UserFacingError
+from classifier.models import Case
+from classifier.pages.pictures import inert
+from classifier.pages.reading_forms import AmendForm, SignForm
+from classifier.pages.requests import SignedInRequest, form_data, page_actor
+from classifier.services import cases, report_document, reports
+from classifier.services.reports import SignOff
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def report(request: SignedInRequest, case_id: uuid.UUID) -> HttpResponse:
+    """The report that holds with all its versions, and the form for the next signature."""
+    actor = page_actor(request)
+    find = cases.find_case if request.method == "POST" else cases.view_case
+    case = find(actor=actor, case_id=case_id)
+    if request.method == "POST" and not request.user.may_sign:
+        raise NotAllowed(_("Only clinicians and reviewers sign reports."))
+    sign_off = reports.sign_off_of(actor=actor, case=case)
+    form = _form(request, sign_off)
+    status = 400 if form.is_bound else 200
+    if form.is_valid():
+        try:
+            return _sign(request, case, form)
+        except UserFacingError as error:
+            form.add_error(None, error.detail)
+            status = error.status
+    elif sign_off.report and not form.is_bound:
+        reports.record_report_view(actor=actor, report=sign_off.report)
+    facts = {"case": case, "sign_off": sign_off, "form": form}
+    return render(request, "cases/report.html", facts, status=status)
+
+
+@require_safe
+def report_pdf(request: SignedInRequest, report_id: uuid.UUID) -> HttpResponse:
+    """In ``language``, otherwise in the reader's."""
+    language = request.GET.get("language") or (translation.get_language() or "en")[:2]
+    found, pdf = report_document.download_report(
+        actor=page_actor(request), report_id=report_id, language=language
+    )
+    response = inert(HttpResponse(pdf, content_type="application/pdf"))
+    name = f"report-{str(found.case_id)[:8]}-v{found.version}-{language}.pdf"
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
+
+
+def _form(request: SignedInRequest, sign_off: SignOff) -> SignForm:
+    kind: type[SignForm] = AmendForm if sign_off.report else SignForm
+    return kind(form_data(request), sign_off=sign_off)
+
+
+def _sign(request: SignedInRequest, case: Case, form: SignForm) -> HttpResponse:
+    given: dict[str, Any] = form.cleaned_data
+    if "amends" in given:
+        reports.amend_report(actor=page_actor(request), case=case, **given)
+        messages.success(request, _("The amended report is signed."))
+    else:
+        reports.sign_report(actor=page_actor(request), case=case, **given)
+        messages.success(request, _("The report is signed."))
+    return redirect("report", case_id=case.pk)
