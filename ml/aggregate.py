@@ -13,21 +13,24 @@ Probabilities = NDArray[np.float64]
 Chosen = tuple[Probabilities, NDArray[np.intp]]
 
 SMALLEST: Final = 1e-6
+KINDS: Final = ("chosen", "all")
 
 
 @dataclass(frozen=True)
 class Aggregation:
     """How slices become one answer. The defaults are those of a card that says nothing.
 
-    ``slices``: how many count in ``top``, ``run`` and ``largest``, and how many must agree in
-    ``noisy_or``. ``spread``: standard deviation of the weights of ``central``, as a share of the
-    scan's length. ``tumour``: the tumour threshold of scans with several slices, where it is another
-    than that of one. ``outlined``: so many neighbouring slices with a large outline make a scan
-    without a tumour uncertain. ``refused_share``: a scan is refused where at least this share of its
-    slices is.
+    ``kinds``: which slices name the kind of tumour: those that the method chose (``chosen``), or all
+    that were judged, each as far as it shows a tumour (``all``). ``slices``: how many count in
+    ``top``, ``run`` and ``largest``, and how many must agree in ``noisy_or``. ``spread``: standard
+    deviation of the weights of ``central``, as a share of the scan's length. ``tumour``: the tumour
+    threshold of scans with several slices, where it is another than that of one. ``outlined``: so
+    many neighbouring slices with a large outline make a scan without a tumour uncertain.
+    ``refused_share``: a scan is refused where at least this share of its slices is.
     """
 
     method: str = "max"
+    kinds: str = "chosen"
     slices: int = 3
     spread: float = 0.25
     tumour: float | None = None
@@ -35,8 +38,8 @@ class Aggregation:
     refused_share: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.method not in METHODS:
-            raise ValueError(f"there is no aggregation {self.method!r}")
+        if self.method not in METHODS or self.kinds not in KINDS:
+            raise ValueError(f"there is no aggregation {self.method!r} with kinds {self.kinds!r}")
 
     @classmethod
     def from_card(cls, card: Mapping[str, Any]) -> "Aggregation":
@@ -93,6 +96,8 @@ def aggregate(slices: Slices, how: Aggregation, *, large: float | None = None) -
     judged = shown[slices.refused[shown] == refused]
     part = slices.only(judged)
     probabilities, contributing = METHODS[how.method](part, how)
+    if how.kinds == "all":
+        probabilities = _named_by(part, 1 - float(probabilities[HEALTHY]))
     deciding = contributing[part.tumour[contributing].argmax()]
     warned = _longest_run(part.outlined >= large) if large is not None else np.arange(0)
     enough = len(warned) > 0 and len(warned) >= min(how.outlined, len(judged))
@@ -113,32 +118,45 @@ def _top(slices: Slices, how: Aggregation) -> Chosen:
 
 
 def _central(slices: Slices, how: Aggregation) -> Chosen:
-    """The mean of the logits, slices in the middle of the brain weighing most."""
+    """The mean of the tumour's log odds, slices in the middle of the brain weighing most."""
     place = (np.arange(len(slices.tumour)) + 0.5) / len(slices.tumour) - 0.5
     weights = np.exp(-0.5 * (place / how.spread) ** 2)
-    logits = np.log(np.maximum(slices.probabilities, SMALLEST))
-    return _normalised(np.exp(weights @ logits / weights.sum())), np.arange(len(place))
+    mean = float(weights @ _log_odds(slices) / weights.sum())
+    return _named_by(slices, _probability(mean)), np.arange(len(place))
 
 
 def _run(slices: Slices, how: Aggregation) -> Chosen:
-    """The mean of the logits over the most suspicious run of neighbouring slices."""
+    """The mean of the tumour's log odds over the most suspicious run of neighbouring slices."""
     length = min(how.slices, len(slices.tumour))
-    logits = np.log(np.maximum(slices.probabilities, SMALLEST))
-    windows = np.lib.stride_tricks.sliding_window_view(logits, length, axis=0).mean(axis=-1)
-    means = np.apply_along_axis(_normalised, 1, np.exp(windows))
-    first = int((1 - means[:, HEALTHY]).argmax())
-    return means[first], np.arange(first, first + length)
+    means = np.lib.stride_tricks.sliding_window_view(_log_odds(slices), length).mean(axis=-1)
+    run = np.arange(length) + means.argmax()
+    return _named_by(slices.only(run), _probability(float(means.max()))), run
+
+
+def _log_odds(slices: Slices) -> Probabilities:
+    """Of a tumour of any kind: slices that disagree about the kind do not speak against a tumour."""
+    tumour = np.clip(slices.tumour, SMALLEST, 1 - SMALLEST)
+    return np.asarray(np.log(tumour) - np.log1p(-tumour))
+
+
+def _probability(log_odds: float) -> float:
+    return float(1 / (1 + np.exp(-log_odds)))
 
 
 def _noisy_or(slices: Slices, how: Aggregation) -> Chosen:
     """As if slices saw a tumour independently, ``how.slices`` neighbours being one observation."""
     healthy = np.log(np.maximum(slices.probabilities[:, HEALTHY], SMALLEST)).sum()
-    tumour = -np.expm1(healthy / min(how.slices, len(slices.tumour)))
+    tumour = float(-np.expm1(healthy / min(how.slices, len(slices.tumour))))
+    return _named_by(slices, tumour), np.arange(len(slices.tumour))
+
+
+def _named_by(slices: Slices, tumour: float) -> Probabilities:
+    """This probability of a tumour, divided into kinds by every slice as far as it shows one."""
     kinds = slices.tumour @ slices.probabilities
     kinds[HEALTHY] = 0
-    found = tumour * kinds / max(kinds.sum(), SMALLEST)
+    found = np.asarray(tumour * kinds / max(kinds.sum(), SMALLEST))
     found[HEALTHY] = 1 - found.sum()
-    return found, np.arange(len(slices.tumour))
+    return found
 
 
 def _largest(slices: Slices, how: Aggregation) -> Chosen:
@@ -158,10 +176,6 @@ METHODS: Final[dict[str, Callable[[Slices, Aggregation], Chosen]]] = {
     "noisy_or": _noisy_or,
     "largest": _largest,
 }
-
-
-def _normalised(values: Probabilities) -> Probabilities:
-    return np.asarray(values / values.sum())
 
 
 def _longest_run(flags: NDArray[np.bool_]) -> NDArray[np.intp]:

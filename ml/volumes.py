@@ -24,6 +24,7 @@ CANDIDATES: Final = (
     Aggregation("max"),
     *(Aggregation("top", slices=k) for k in (2, 3, 5)),
     *(Aggregation("run", slices=k) for k in (2, 3, 5)),
+    *(Aggregation("run", slices=k, kinds="all") for k in (2, 3, 5)),
     *(Aggregation("central", spread=share) for share in (0.15, 0.25, 0.4)),
     *(Aggregation("noisy_or", slices=k) for k in (2, 5, 10)),
     *(Aggregation("largest", slices=k) for k in (1, 3, 5)),
@@ -136,12 +137,9 @@ def _outcome(scan: Scan, thresholds: Thresholds) -> str:
 
 def _described(how: Aggregation) -> dict[str, Any]:
     """As the card says it: the method, and the parameters that this method reads."""
-    if how.method == "max":
-        return {"method": how.method}
-    return {
-        "method": how.method,
-        **({"spread": how.spread} if how.method == "central" else {"slices": how.slices}),
-    }
+    parameters = {"max": {}, "central": {"spread": how.spread}}.get(how.method, {"slices": how.slices})
+    kinds = {"kinds": how.kinds} if how.kinds != "chosen" else {}
+    return {"method": how.method, **parameters, **kinds}
 
 
 COLUMNS: Final = ("sensitivity", "specificity", "accuracy", "all_found_specificity")

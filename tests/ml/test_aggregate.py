@@ -73,6 +73,13 @@ def test_one_suspicious_slice_decides_by_max_and_not_by_the_other_methods() -> N
         assert aggregate(curve, Aggregation(method, slices=5)).probabilities[0] < 0.3
 
 
+@pytest.mark.parametrize("method", ALL)
+def test_slices_that_disagree_about_the_kind_do_not_speak_against_a_tumour(method: str) -> None:
+    curve = slices([0.95] * 6)
+    curve.probabilities[::2] = [0.0, 0.0, 0.05, 0.95]
+    assert 1 - aggregate(curve, Aggregation(method)).probabilities[HEALTHY] > 0.9
+
+
 def test_a_run_must_be_of_neighbours() -> None:
     scattered = slices([0.9, 0.02, 0.02] * 5)
     together = slices([0.02] * 5 + [0.9] * 5 + [0.02] * 5)
@@ -94,6 +101,18 @@ def test_slices_without_brain_and_refused_ones_change_nothing(method: str) -> No
     found = aggregate(disturbed, how)
     assert found.probabilities == pytest.approx(plain.probabilities)
     assert found.slice_index == {0: 1, 1: 2, 2: 4}[plain.slice_index]
+
+
+@pytest.mark.parametrize("method", ALL)
+def test_all_slices_may_name_the_kind_of_a_tumour_that_a_few_found(method: str) -> None:
+    curve = slices([0.7, 0.7, 0.95, 0.95, 0.7, 0.7, 0.7, 0.7])
+    curve.probabilities[2:4] = [0.0, 0.0, 0.05, 0.95]
+    plain, named = (aggregate(curve, Aggregation(method, kinds=kinds)) for kinds in ("chosen", "all"))
+    assert named.probabilities[0] > named.probabilities[3]
+    assert named.probabilities[HEALTHY] == pytest.approx(plain.probabilities[HEALTHY])
+    assert named.probabilities.sum() == pytest.approx(1) and named.slice_index == plain.slice_index
+    alone = aggregate(slices([0.4], kind=3), Aggregation(method, kinds="all"))
+    assert alone.probabilities == pytest.approx([0, 0, 0.6, 0.4], abs=1e-4)
 
 
 def test_a_scan_of_refused_slices_is_refused_and_slices_without_brain_do_not_save_it() -> None:
@@ -128,5 +147,6 @@ def test_a_card_without_aggregation_has_the_most_suspicious_slice_decide() -> No
     how = Aggregation.from_card(given)
     assert (how.method, how.slices) == ("run", 5)
     assert how.thresholds(THRESHOLDS, 26).tumour == 0.4 and how.thresholds(THRESHOLDS, 1) == THRESHOLDS
-    with pytest.raises(ValueError, match="vote"):
-        Aggregation.from_card({"aggregation": {"method": "vote"}})
+    for unknown in ({"method": "vote"}, {"kinds": "most"}):
+        with pytest.raises(ValueError, match=r"vote|most"):
+            Aggregation.from_card({"aggregation": unknown})
