@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import BinaryIO, Final
 
 from ml.decoding import DEFAULT_LIMITS, Source, bytes_of
 from ml.errors import ImageError
@@ -20,6 +20,7 @@ ENTRIES_PER_FILE: Final = 4
 ENCRYPTED: Final = 0x1
 METHODS: Final = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 HARMLESS: Final = 2**20
+PIECE: Final = 2**20
 PASSED_OVER: Final = frozenset({"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "dicomdir"})
 
 
@@ -30,17 +31,41 @@ def unpack(source: Source, limits: Limits = DEFAULT_LIMITS) -> Iterator[Member]:
     over. Raises ImageError with a ``zip_`` code, before the first file for all that the archive's
     directory tells; OSError where ``source`` cannot be read.
     """
-    data = bytes_of(source, replace(limits, max_bytes=limits.max_total_bytes))
-    if not is_archive(data):
-        raise refusal("zip_unreadable", "The file is not a ZIP archive.")
-    if data.count(ENTRY) > ENTRIES_PER_FILE * limits.max_files:
-        raise refusal("zip_too_many_files")
+    if isinstance(source, Path):
+        with source.open("rb") as file:
+            packed = _check_packed(file, limits)
+        content: Path | BinaryIO = source
+    else:
+        content = io.BytesIO(bytes_of(source, replace(limits, max_bytes=limits.max_total_bytes)))
+        packed = _check_packed(content, limits)
     with _refusing():
-        archive = zipfile.ZipFile(io.BytesIO(data))
+        archive = zipfile.ZipFile(content)
         entries = [entry for entry in archive.infolist() if not entry.is_dir()]
     entries = [entry for entry in entries if _may_be_an_image(entry.filename)]
-    _check(entries, len(data), limits)
+    _check(entries, packed, limits)
     return _members(archive, entries)
+
+
+def _check_packed(file: BinaryIO, limits: Limits) -> int:
+    """Bytes of an archive, which is read in pieces and left at its beginning."""
+    if not is_archive(file.read(HEAD)):
+        raise refusal("zip_unreadable", "The file is not a ZIP archive.")
+    packed = file.seek(0, io.SEEK_END)
+    if packed > limits.max_total_bytes:
+        raise refusal("zip_too_large")
+    file.seek(0)
+    if _count(file, ENTRY) > ENTRIES_PER_FILE * limits.max_files:
+        raise refusal("zip_too_many_files")
+    file.seek(0)
+    return packed
+
+
+def _count(file: BinaryIO, signature: bytes) -> int:
+    found, end = 0, b""
+    while piece := file.read(PIECE):
+        found += (end + piece).count(signature)
+        end = piece[-len(signature) + 1 :]
+    return found
 
 
 def files_below(folder: Path, limits: Limits = DEFAULT_LIMITS) -> list[Path]:
