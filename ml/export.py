@@ -240,7 +240,7 @@ def _headline(metrics: dict[str, Any]) -> dict[str, Any]:
         for name, values in metrics.items()
         if "accuracy" in values
     }
-    return {**sets, "sources": metrics["sources"]}
+    return {**sets, "sources": metrics["sources"], "targets": metrics["targets"]}
 
 
 def _write(path: Path, value: dict[str, Any]) -> None:

@@ -59,7 +59,7 @@ SIGNALS = (
     "django.core.signals",
 )
 HEAVY = ("tensorflow", "keras", "ai_edge_litert")
-TRAINING = {"ml.train", "ml.networks", "ml.export"}
+TRAINING = {"ml.train", "ml.networks", "ml.normalisation", "ml.study", "ml.export"}
 ENGINE = {"ml.engine"}
 
 
