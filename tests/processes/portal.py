@@ -12,6 +12,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+import uuid
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -165,11 +166,29 @@ class Portal:
 
     def post_scan(self) -> Answer:
         """One new scan, whatever comes of it; status 0 where there was no answer."""
-        boundary = secrets.token_hex(16)
         seed = next(self._seeds)
-        body = _multipart(boundary, {"patient": f"P-{seed}"}, brain_png(seed))
+        return self.post_file(brain_png(seed), "slice.png", patient=f"P-{seed}")
+
+    def post_file(self, data: bytes, name: str, **fields: str) -> Answer:
+        boundary = secrets.token_hex(16)
+        body = _multipart(boundary, fields, data, name)
         headers = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
         return self._request("POST", "/api/v1/scans/", body, headers)
+
+    def ask(self, scan: str, version: str) -> str:
+        """Another analysis of ``scan``, by a chosen version; its id."""
+        body = json.dumps({"version": version}).encode()
+        headers = {"Content-Type": "application/json"}
+        answer = self._request("POST", f"/api/v1/scans/{scan}/analyses/", body, headers)
+        assert answer.status == 202, answer
+        return str(answer.body["id"])
+
+    def analysis(self, key: str) -> dict[str, Any]:
+        return self._request("GET", f"/api/v1/analyses/{uuid.UUID(key)}/", b"", {}).body
+
+    def register(self, version: str) -> None:
+        command = [sys.executable, "manage.py", "register_model", str(self.bundles / version)]
+        subprocess.run(command, env=self.environment, cwd=PROJECT, check=True, stdout=subprocess.PIPE)
 
     def ready(self) -> Answer:
         return self._request("GET", "/readyz", b"", {})
@@ -267,10 +286,10 @@ def _json(content: bytes) -> dict[str, Any]:
         return {}
 
 
-def _multipart(boundary: str, fields: Mapping[str, str], picture: bytes) -> bytes:
+def _multipart(boundary: str, fields: Mapping[str, str], data: bytes, name: str) -> bytes:
     parts = [
         f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
         for name, value in fields.items()
     ]
-    file = f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="slice.png"\r\n\r\n'
-    return b"".join([*parts, file.encode(), picture, f"\r\n--{boundary}--\r\n".encode()])
+    file = f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'
+    return b"".join([*parts, file.encode(), data, f"\r\n--{boundary}--\r\n".encode()])
