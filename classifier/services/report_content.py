@@ -9,7 +9,7 @@ from classifier.models import Adjudication, Analysis, Case, ModelVersion, Review
 from classifier.models.analysis import TUMOUR_OUTCOMES
 from classifier.services.reading import Reading
 
-HEADLINES = ("tumour_sensitivity", "specificity", "macro_recall", "accuracy")
+HEADLINES = ("tumour_sensitivity", "specificity", "macro_recall")
 COUNTS = ("slices", "tumours", "tumours_called_notumor")
 ANSWER = ("outcome", "probabilities", "tumour_probability", "reason", "reason_text", "slice_index", "finding")
 

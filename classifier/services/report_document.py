@@ -18,7 +18,6 @@ from classifier.models import Answer, Report, Review
 from classifier.models.analysis import Analysis, Label, Outcome
 from classifier.sentences import translated
 from classifier.services.key_images import key_image, shown_slice
-from classifier.services.report_content import COUNTS, HEADLINES
 from classifier.services.reports import find_report
 
 LONGEST_LIST = 200
@@ -239,30 +238,37 @@ def _figures(tests: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     names = {
         "tumour_sensitivity": _("Sensitivity for any tumour"),
         "specificity": _("Specificity"),
-        "macro_recall": _("Mean recall"),
-        "accuracy": _("Accuracy"),
-        "slices": _("Slices"),
-        "tumours": _("Tumours"),
-        "tumours_called_notumor": _("Tumours called “no tumour”"),
+        "macro_recall": _("Mean recall of the classes"),
     }
-    columns = [(key, names[key]) for key in (*COUNTS, *HEADLINES)]
     return {
-        "columns": [_("Test"), *(name for _key, name in columns)],
+        "columns": [_("Test"), _("Slices"), _("Tumours missed"), *names.values()],
         "figures": [
-            (test["test"].replace("_", " "), *(_figure(test.get(key)) for key, _name in columns))
+            (
+                test["test"].replace("_", " "),
+                str(test.get("slices", NONE)),
+                _missed(test),
+                *(_figure(test.get(name)) for name in names),
+            )
             for test in tests
         ],
     }
 
 
+def _missed(test: Mapping[str, Any]) -> str:
+    if not test.get("tumours"):
+        return NONE
+    return _("%(missed)d of %(tumours)d") % {
+        "missed": test.get("tumours_called_notumor", 0),
+        "tumours": test["tumours"],
+    }
+
+
 def _figure(value: Any) -> str:
-    match value:
-        case {"value": float() | int() as share}:
-            low, high = value.get("interval") or (None, None)
-            return percent(share) + ("" if low is None else f" ({percent(low)} - {percent(high)})")
-        case int():
-            return str(value)
-    return NONE
+    if not isinstance(value, Mapping) or value.get("value") is None:
+        return NONE
+    low, high = value.get("interval") or (None, None)
+    interval = "" if low is None else f" ({percent(low)} - {percent(high)})"
+    return percent(value["value"]) + interval
 
 
 def percent(share: float) -> str:
@@ -275,7 +281,7 @@ def percent(share: float) -> str:
 
 
 def moment_words(moment: datetime) -> str:
-    """In the active time zone, which is named."""
+    """In the active time zone, with its distance from UTC."""
     local = timezone.localtime(moment)
     offset = local.strftime("%z")
-    return f"{local:%Y-%m-%d %H:%M} {local.tzname()} (UTC{offset[:3]}:{offset[3:5]})"
+    return f"{local:%Y-%m-%d %H:%M} (UTC{offset[:3]}:{offset[3:5]})"

@@ -304,7 +304,7 @@ def test_the_pdf_says_what_was_signed_on_every_page_in_selectable_text(signed: R
         "alice",
         "test-1",
         "Version 1",
-        "UTC (UTC+00:00)",
+        "(UTC+00:00)",
         str(signed.pk),
     ):
         assert words in told
