@@ -4,7 +4,6 @@ The DICOM and NIfTI libraries are loaded with the first file that needs them.
 """
 
 import io
-import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,10 +21,6 @@ Source = bytes | Path | BinaryIO
 
 DEFAULT_LIMITS: Final = Limits()
 UNREADABLE: Final = {"dicom": "dicom_unreadable", "nifti": "nifti_unreadable"}
-
-# These libraries quote what they stumble over, which may be a patient's name, into the log.
-for library in ("pydicom", "PIL", "nibabel.global"):
-    logging.getLogger(library).setLevel(logging.CRITICAL)
 
 
 def read(source: Source, limits: Limits = DEFAULT_LIMITS) -> Image:

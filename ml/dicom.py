@@ -5,6 +5,7 @@ and where the pixels lie are taken from the header.
 """
 
 import io
+import logging
 import zlib
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,6 +23,9 @@ from ml.dicom_pixels import decompress, frame_count, stored_values
 from ml.formats import HEAD, starts_like_a_data_set
 from ml.image_types import Facts, Image, Limits, refusal
 from ml.intensity import Array
+
+# Quotes what it stumbles over, which may be a patient's name, into the log; sets its level when loaded.
+logging.getLogger("pydicom").setLevel(logging.CRITICAL)
 
 ACCEPTED_MODALITIES: Final = frozenset({"", "MR", "OT", "SC"})
 MODALITY_NAMES: Final = {

@@ -1,6 +1,7 @@
 """PNG, JPEG, BMP, TIFF and WebP to grey slices, with Pillow told which format to expect."""
 
 import io
+import logging
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -13,6 +14,9 @@ from ml.deep_colour import deep_grey, is_deep_colour
 from ml.grey import grey
 from ml.image_types import Facts, Image, Limits, Pixels, refusal
 from ml.intensity import byte_to_unit, robust_range, to_unit
+
+# Quotes what it stumbles over, which may be a patient's name, into the log.
+logging.getLogger("PIL").setLevel(logging.CRITICAL)
 
 ORIENTATION: Final = 0x0112
 
