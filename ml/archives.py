@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final
 
-from ml.decoding import DEFAULT_LIMITS, Source, bytes_of
+from ml.decoding import DEFAULT_LIMITS, Source, bytes_of, head_of
 from ml.errors import ImageError
 from ml.formats import HEAD, is_archive, is_no_picture
 from ml.image_types import Limits, Member, refusal
@@ -74,15 +74,10 @@ def files_below(folder: Path, limits: Limits = DEFAULT_LIMITS) -> list[Path]:
     wanted = [path for path in paths if _may_be_an_image(path.relative_to(folder).as_posix())]
     if len(wanted) > ENTRIES_PER_FILE * limits.max_files:
         raise refusal("too_many_files")
-    found = sorted(path for path in wanted if not is_no_picture(_head(path)))
+    found = sorted(path for path in wanted if not is_no_picture(head_of(path)))
     if not found:
         raise refusal("folder_empty")
     return found
-
-
-def _head(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(HEAD)
 
 
 def _may_be_an_image(name: str) -> bool:

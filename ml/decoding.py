@@ -3,7 +3,6 @@
 The DICOM and NIfTI libraries are loaded with the first file that needs them.
 """
 
-import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -54,16 +53,12 @@ def _too_many_bytes(limits: Limits) -> str:
     return f"The file is larger than the {limits.max_bytes / 2**20:g} MB that this system accepts."
 
 
-def head_of(source: Source) -> bytes:
-    """What tells the kind; a file that is open stays where it was."""
+def head_of(source: bytes | Path) -> bytes:
+    """What tells the kind."""
     if isinstance(source, Path):
         with source.open("rb") as file:
             return file.read(HEAD)
-    if isinstance(source, bytes | bytearray | memoryview):
-        return bytes(source[:HEAD])
-    head = source.read(HEAD)
-    source.seek(-len(head), io.SEEK_CUR)
-    return head
+    return source[:HEAD]
 
 
 def kind_of(data: bytes) -> str:

@@ -58,7 +58,7 @@ def decode(data: bytes, limits: Limits) -> Image:
 
 def parse(data: bytes, limits: Limits) -> Dataset:
     """The data set, known to hold pictures of an accepted kind and size; its pixels still stored."""
-    header = _data_set(data, limits)
+    header = data_set(data, limits)
     _check_that_it_has_pixels(header)
     _check_modality(header)
     limits.check(int(header.Columns), int(header.Rows), frame_count(header))
@@ -80,7 +80,7 @@ def assemble(files: Sequence[tuple[Dataset, Array]]) -> tuple[Image, tuple[int, 
     return Image(tuple(slices[index] for index in found.order), facts), order
 
 
-def _data_set(data: bytes, limits: Limits) -> Dataset:
+def data_set(data: bytes, limits: Limits) -> Dataset:
     """The parsed file, with its transfer syntax known, even where the file does not say it."""
     bare = data[PREAMBLE - 4 : PREAMBLE] != b"DICM"
     if bare and not starts_like_a_data_set(data[:HEAD]):

@@ -1,29 +1,28 @@
 """DICOM files to series: grouped by their header, decoded together, ordered in the patient."""
 
 import hashlib
-import io
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
-from pydicom import dcmread
 from pydicom.dataset import Dataset
 
 from ml.anatomy import Place, parallel
-from ml.decoding import Source, blaming, refusing
-from ml.dicom import PIXEL_KEYWORDS, assemble, parse
+from ml.decoding import blaming, bytes_of, refusing
+from ml.dicom import PIXEL_KEYWORDS, assemble, data_set, parse
 from ml.dicom_geometry import instance_number, place
 from ml.dicom_pixels import decompress, frame_count, stored_values
 from ml.errors import ImageError
 from ml.image_types import Limits, Series, refusal
 
 
-def series_uid(source: Source) -> str:
-    """The SeriesInstanceUID, read without the pixels; empty where there is none to be read."""
-    file = io.BytesIO(source) if isinstance(source, bytes) else source
+def series_uid(source: bytes | Path, limits: Limits) -> str:
+    """The SeriesInstanceUID; empty where there is none or the file cannot be read, which is not said here."""
     try:
-        header = dcmread(file, stop_before_pixels=True, force=True, specific_tags=["SeriesInstanceUID"])
-        return str(header.get("SeriesInstanceUID") or "")
-    except Exception:  # a damaged file makes pydicom throw what it likes; reading it will say what is wrong
+        data = bytes_of(source, limits)
+        with refusing("dicom"):
+            return str(data_set(data, limits).get("SeriesInstanceUID") or "")
+    except ImageError:
         return ""
 
 

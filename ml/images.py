@@ -12,7 +12,7 @@ import PIL.Image
 from numpy.typing import NDArray
 
 from ml.archives import files_below, unpack
-from ml.decoding import DEFAULT_LIMITS, read
+from ml.decoding import DEFAULT_LIMITS, head_of, read
 from ml.errors import ImageError
 from ml.formats import HEAD, is_archive, sniff
 from ml.image_types import CODES, Facts, Image, Limits, Member, Series
@@ -47,9 +47,7 @@ def read_path(path: Path, limits: Limits = DEFAULT_LIMITS) -> list[Series]:
     if path.is_dir():
         files = files_below(path, limits)
         return read_named([str(file.relative_to(path)) for file in files], files, limits)
-    with path.open("rb") as file:
-        archive = is_archive(file.read(HEAD))
-    if not archive:
+    if not is_archive(head_of(path)):
         return read_series([path], limits)
     members = list(unpack(path, limits))
     return read_named([member.name for member in members], [member.data for member in members], limits)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ml.decoding import DEFAULT_LIMITS, Source, blaming, bytes_of, decode, head_of, kind_of
@@ -29,7 +30,7 @@ def read_series(sources: Sequence[Source], limits: Limits = DEFAULT_LIMITS) -> l
     return read_named(names, sources, limits)
 
 
-def grouped(sources: Sequence[Source]) -> list[list[int]]:
+def grouped(sources: Sequence[bytes | Path], limits: Limits = DEFAULT_LIMITS) -> list[list[int]]:
     """Indices of the sources, apart from those that no series has in common with them.
 
     Told by the headers alone: each group can be read on its own, so that memory holds one. In the
@@ -37,17 +38,17 @@ def grouped(sources: Sequence[Source]) -> list[list[int]]:
     """
     groups: dict[object, list[int]] = {}
     for index, source in enumerate(sources):
-        groups.setdefault(_series_uid(source) or index, []).append(index)
+        groups.setdefault(_series_uid(source, limits) or index, []).append(index)
     return list(groups.values())
 
 
-def _series_uid(source: Source) -> str:
+def _series_uid(source: bytes | Path, limits: Limits) -> str:
     """Empty for what is no DICOM file and for one that does not say."""
     if sniff(head_of(source)) != "dicom":
         return ""
     from ml.dicom_series import series_uid
 
-    return series_uid(source)
+    return series_uid(source, limits)
 
 
 def read_named(names: Sequence[str], sources: Sequence[Source], limits: Limits) -> list[Series]:

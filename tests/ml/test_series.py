@@ -2,6 +2,8 @@
 
 import io
 import json
+import resource
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,8 @@ from hypothesis import strategies as st
 from pydicom import uid
 
 from ml import dicom_pixels
-from ml.images import CODES, ImageError, Limits, Series, read, read_path, read_series
-from tests.ml.pictures import brain_dicom, brain_png, dicom_without_pixels, written
+from ml.images import CODES, ImageError, Limits, Series, grouped, read, read_path, read_series
+from tests.ml.pictures import brain_dicom, brain_png, data_set, dicom_without_pixels, written
 from tests.ml.test_dicom import recoded
 from tests.ml.volumes import (
     AXIAL,
@@ -52,6 +54,12 @@ def changed(data: bytes, **attributes: Any) -> bytes:
             delattr(file, keyword)
         else:
             setattr(file, keyword, value)
+    return written(file)
+
+
+def changed_syntax(data: bytes, syntax: uid.UID) -> bytes:
+    file = pydicom.dcmread(io.BytesIO(data))
+    file.file_meta.TransferSyntaxUID = syntax
     return written(file)
 
 
@@ -198,6 +206,25 @@ def test_bytes_paths_and_open_files_may_be_mixed(tmp_path: Path) -> None:
     path = tmp_path / "slice"
     path.write_bytes(FILES[0])
     assert only([io.BytesIO(FILES[1]), path, FILES[2]]).members == (1, 0, 2)
+
+
+def test_files_are_grouped_by_their_headers_so_that_each_group_can_be_read_alone(tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.write_bytes(dicom_slices(1, series="1.2.3")[0])
+    sources = [FILES[0], brain_png(), other, FILES[1][:-80], b"text", FILES[2][:300], nifti(head()), FILES[3]]
+    assert grouped(sources) == [[0, 3, 7], [1], [2], [4], [5], [6]]
+    deflated = [changed_syntax(data, uid.DeflatedExplicitVRLittleEndian) for data in FILES[:2]]
+    assert grouped(deflated) == [[0, 1]]
+
+
+def test_grouping_never_inflates_more_than_the_limits_allow() -> None:
+    meta = written(data_set("MR", uid.DeflatedExplicitVRLittleEndian))
+    start = 144 + int.from_bytes(meta[140:144], "little")
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    bomb = meta[:start] + packer.compress(b"\0" * 2**28) + packer.flush()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert grouped([bomb, bomb], Limits(max_bytes=2**20, max_pixels=2**20)) == [[0], [1]]
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000  # KiB
 
 
 def test_no_sources_are_no_series() -> None:
