@@ -46,7 +46,9 @@ class Share:
         share, spread = self.hits / self.total, Z_95**2 / self.total
         centre = share + spread / 2
         reach = Z_95 * sqrt(share * (1 - share) / self.total + spread / (4 * self.total))
-        return max(0.0, (centre - reach) / (1 + spread)), min(1.0, (centre + reach) / (1 + spread))
+        low, high = (centre - reach) / (1 + spread), (centre + reach) / (1 + spread)
+        # Where all or none are hits an end is exactly 1 or 0, which floats miss by a hair.
+        return 0.0 if self.hits == 0 else low, 1.0 if self.hits == self.total else high
 
 
 @dataclass(frozen=True)

@@ -38,8 +38,8 @@ def test_no_page_keeps_anybody_out(theme: str, width: int, plain_page: Page, por
     page = plain_page
     page.set_viewport_size({"width": width, "height": 900})
     page.goto(f"{portal.url}/settings/")
-    page.get_by_label("Colours").select_option(theme)
-    page.get_by_role("button", name="Use").click()
+    page.get_by_role("combobox", name="Colours").select_option(theme)
+    page.get_by_role("button", name="Keep").click()
     expect(page.locator("html")).to_have_attribute("data-theme", theme)
 
     open_case(page, portal.url, f"AXE-{theme}", "Mass?")
@@ -58,7 +58,7 @@ def test_no_page_keeps_anybody_out(theme: str, width: int, plain_page: Page, por
 
     scan = page.locator(".picture a").first.get_attribute("href")
     card = page.locator(".provenance a").first.get_attribute("href")
-    paths = ("/", "/?q=none", "/cases/new/", "/settings/password/", "/nothing/", scan, card)
+    paths = ("/", "/?q=none", "/figures/", "/cases/new/", "/settings/password/", "/nothing/", scan, card)
     for url in (f"{case}history/", *(f"{portal.url}{path}" for path in paths)):
         page.goto(url)
         found += complaints(page)
