@@ -107,7 +107,7 @@ def unpack(source: bytes | Path) -> Iterator[tuple[str, bytes]]:
 
 def grouped(files: Sequence[bytes | Path]) -> list[list[int]]:
     """Indices of files that may form series with each other, as their headers say; nothing is refused."""
-    return ml.images.grouped(files)
+    return ml.images.grouped(files, limits())
 
 
 def read_series(files: Sequence[bytes | Path]) -> Iterator[Series]:
@@ -160,9 +160,9 @@ class Volume:
     def nbytes(self) -> int:
         return sum(pixels.nbytes for pixels in self.slices)
 
-    def slice(self, index: int) -> ml.images.Pixels:
+    def slice(self, index: int) -> NDArray[np.float32]:
         """Grey values (height, width) in [0, 1]."""
-        return self.slices[index].astype(np.float32) / LEVELS
+        return self.slices[index].astype(np.float32) / np.float32(LEVELS)
 
 
 def read_volume(files: Sequence[Path]) -> Volume:

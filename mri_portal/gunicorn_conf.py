@@ -5,7 +5,9 @@ Read in Gunicorn's parent, so a refused setting stops it here, before any child 
 
 import gc
 import resource
+import shutil
 import sys
+import time
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -19,6 +21,8 @@ except ImproperlyConfigured as error:
 _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
 wanted = 65_536 if most == resource.RLIM_INFINITY else min(65_536, most)
 resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+
+A_DAY_S = 86_400
 
 bind = f"[{settings.HOST}]:{settings.PORT}" if ":" in settings.HOST else f"{settings.HOST}:{settings.PORT}"
 worker_class = "gthread"
@@ -34,6 +38,19 @@ max_requests = 20_000
 max_requests_jitter = 2_000
 control_socket_disable = True
 loglevel = "warning"
+
+
+def on_starting(server: Any) -> None:
+    """Remove what a crash has left of uploads: none lasts a day."""
+    if settings.FILE_UPLOAD_TEMP_DIR is None:
+        return
+    for path in settings.FILE_UPLOAD_TEMP_DIR.iterdir():
+        if time.time() - path.stat().st_mtime < A_DAY_S:
+            continue
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def post_worker_init(worker: Any) -> None:

@@ -45,10 +45,12 @@ def via_words(event: AuditEvent) -> str:
 
 
 def event_words(event: AuditEvent) -> str:
+    detail = event.detail
+    if event.action == Action.IMAGE_VIEWED and "index" not in detail:
+        return gettext("looked at all slices of a scan")
     sentence = SENTENCES.get(Action(event.action))
     if sentence is None:
         return event.get_action_display().lower()
-    detail = event.detail
     return sentence.format(
         scan=event.object_id[:8],
         slice=int(detail.get("index") or 0) + 1,

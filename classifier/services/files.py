@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Any
+from typing import Any, TypeAlias
 
 from django.conf import settings
 from django.core.files.base import ContentFile, File
@@ -20,7 +20,7 @@ from classifier import inference, storage
 from classifier.errors import UserFacingError
 
 logger = logging.getLogger(__name__)
-Sent = File  # type: ignore[type-arg]
+Sent: TypeAlias = "File[Any]"
 
 
 @dataclass(frozen=True)
@@ -131,9 +131,7 @@ def unpacked(sent: Sequence[Sent]) -> Iterator[list[Incoming]]:
         raise UserFacingError("file_missing", _("Send at least one image in the field “file”."))
     check_count(len(sent))
     with tempfile.TemporaryDirectory(dir=settings.FILE_UPLOAD_TEMP_DIR) as folder:
-        yield within_limits(
-            item for index in range(len(sent)) for item in _unpack(sent, index, Path(folder))
-        )
+        yield within_limits(item for index in range(len(sent)) for item in _unpack(sent, index, Path(folder)))
 
 
 def unpack_one(sent: Sent, folder: Path) -> list[Incoming]:
