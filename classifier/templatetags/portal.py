@@ -57,9 +57,9 @@ def percent(share: float | None) -> str:
 
 @register.filter
 def interval(share: Share | None) -> str:
-    """A counted share with its 95% interval."""
+    """A counted share with its 95% interval; empty without anything counted."""
     if share is None or share.value is None or share.interval is None:
-        return _("none")
+        return ""
     low, high = share.interval
     bounds = {"share": percent(share.value), "low": percent(low), "high": percent(high)}
     return _("%(share)s (%(low)s to %(high)s)") % bounds
@@ -69,7 +69,7 @@ def interval(share: Share | None) -> str:
 def duration(seconds: float | None) -> str:
     """A time in the one unit that matters."""
     if seconds is None:
-        return _("none")
+        return ""
     for size, name in ((86_400, "d"), (3_600, "h"), (60, "min")):
         if seconds >= size:
             return f"{number_format(seconds / size, decimal_pos=1)} {name}"

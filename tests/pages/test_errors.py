@@ -8,8 +8,10 @@ from django.db import InterfaceError, OperationalError
 from django.test import Client
 from django.urls import reverse
 
+from classifier.audit import Actor
 from classifier.errors import Conflict, UserFacingError
-from classifier.models import Case
+from classifier.models import Case, User
+from classifier.services.preferences import keep_preferences
 from tests.pages.reading import words
 
 CARD = "classifier.pages.model_cards.ModelVersion.objects.filter"
@@ -56,6 +58,41 @@ def test_an_error_has_its_status_its_code_and_no_inside(
     assert (body["status"], body["code"]) == (status, code)
     assert "secret detail" not in page.content.decode() + problem.content.decode()
     assert "default-src 'none'" in page["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize(
+    ("status", "english", "spanish"),
+    [
+        (400, "repeat what you did", "repita lo que hizo"),
+        (403, "ask an administrator", "pida la función"),
+        (404, "look for the case", "busque el caso"),
+        (409, "Load the page again", "Cargue de nuevo la página"),
+        (413, "Send fewer or smaller files", "Envíe menos archivos"),
+        (422, "Choose another file", "Elija otro archivo"),
+        (429, "Wait for as long as it says", "Espere el tiempo indicado"),
+        (500, "tell whoever runs the portal", "comunique el código y la hora"),
+        (503, "What you had sent before is safe", "Lo que envió antes está a salvo"),
+    ],
+)
+def test_an_error_says_what_to_do_next_in_the_readers_language(
+    status: int, english: str, spanish: str, broken: Any, browser: Client, alice: User
+) -> None:
+    error = UserFacingError("some_code", "A sentence.", status=status)
+    page, _ = broken(error)
+    assert english in words(page)
+    assert ("Try again" in words(page)) == (status in {500, 503})
+    keep_preferences(actor=Actor(user=alice, via="page"), language="es")
+    page, problem = broken(error)
+    assert spanish in words(page)
+    assert "Ir a la lista de trabajo" in words(page)
+    assert problem["Content-Language"] == "es"
+
+
+def test_a_program_is_told_in_the_language_it_asks_for(client: Client, db: None) -> None:
+    asked = {"Accept-Language": "es", "Accept": "application/json"}
+    body = client.get("/api/v1/nothing/", headers=asked).json()
+    assert body["code"] == "not_found"
+    assert body["detail"].startswith("No hay nada en esta dirección")
 
 
 def test_a_database_that_is_away_asks_to_come_back(broken: Any) -> None:
