@@ -93,9 +93,9 @@ def _looks() -> dict[str, Callable[[], Seen]]:
 def _middle() -> str:
     """Where half of the cases lie behind, as a position in an address."""
     from classifier.models import Case
-    from classifier.services.worklist import Position
+    from classifier.services.worklist_selection import Position
 
-    ordered = Case.objects.order_by("-triage", "-created_at", "-id")
+    ordered = Case.objects.order_by(*Case.ORDER)
     return Position.of(ordered[Case.objects.count() // 2]).encode()
 
 

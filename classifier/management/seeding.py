@@ -15,6 +15,7 @@ from django.db import connection, models, transaction
 from django.utils import timezone
 
 from classifier.models import Analysis, Case, ModelVersion, Patient, Review, Scan, ScanFile, User
+from classifier.models.cases import searchable
 
 Triage = Case.Triage
 Rows = dict[type[models.Model], list[dict[str, Any]]]
@@ -22,6 +23,7 @@ Rows = dict[type[models.Model], list[dict[str, Any]]]
 CHUNK = 10_000
 SPAN = timedelta(days=3 * 365)
 CASES_OF_A_PATIENT = 3
+ONE_ASSIGNED_OF = 20
 # How often a case stands where; one that waits would be handed to a worker that finds no file.
 SHARES = {
     Triage.REVIEWED: 70,
@@ -64,24 +66,35 @@ class Seeder:
             patients[:] = [self._patient(rows, number, department, moment)]
         triage = dice.choices(list(SHARES), weights=list(SHARES.values()))[0]
         case = uuid.UUID(int=dice.getrandbits(128), version=4)
-        rows[Case].append(
-            {
-                "id": case,
-                "department_id": department,
-                "patient_id": patients[0],
-                "question": "Headache, first seizure" if number % 2 else "",
-                "study_date": moment.date(),
-                "triage": int(triage),
-                "opened_by_id": self.user.pk,
-                "created_at": moment,
-            }
-        )
-        for scan in range(0 if triage == Triage.EMPTY else 1 + number % 2):
+        question = "Headache, first seizure" if number % 2 else ""
+        row: dict[str, Any] = {
+            "id": case,
+            "department_id": department,
+            "patient_id": patients[0],
+            "question": question,
+            "study_date": moment.date(),
+            "triage": int(triage),
+            "urgency": 0,
+            "outcome": "",
+            "reviewer_id": self.user.pk if triage == Triage.REVIEWED else None,
+            "assignee_id": self.user.pk if number % ONE_ASSIGNED_OF == 0 else None,
+            "search_text": searchable(_reference(number), question),
+            "opened_by_id": self.user.pk,
+            "created_at": moment,
+        }
+        rows[Case].append(row)
+        scans = 0 if triage == Triage.EMPTY else 1 + number % 2
+        for scan in range(scans):
             self._scan(rows, case, scan, triage, dice, moment)
+        if answers := rows[Analysis][-scans:] if scans else []:
+            leading = max(answers, key=lambda answer: float(answer["tumour_probability"]))
+            row["outcome"] = leading["outcome"]
+            ranked = triage in Case.RANKED
+            row["urgency"] = round(leading["tumour_probability"] * 1000) if ranked else 0
 
     def _patient(self, rows: Rows, number: int, department: int, moment: datetime) -> uuid.UUID:
         patient = uuid.uuid4()
-        reference = f"SEED-{number:08}"
+        reference = _reference(number)
         rows[Patient].append(
             {
                 "id": patient,
@@ -166,6 +179,11 @@ class Seeder:
             "comment": "",
             "created_at": moment + timedelta(hours=1),
         }
+
+
+def _reference(number: int) -> str:
+    """Of the patient whose case this is."""
+    return f"SEED-{number - number % CASES_OF_A_PATIENT:08}"
 
 
 def _answer(triage: Triage, dice: random.Random) -> tuple[str, str]:

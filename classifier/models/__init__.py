@@ -6,6 +6,7 @@ from .cases import Case, Patient, Scan, ScanFile
 from .reading import Adjudication, Answer, DepartmentPolicy, Report, ReportedAnalysis
 from .tokens import ApiToken, IdempotencyKey
 from .users import Role, User
+from .worklist import SavedView
 
 __all__ = [
     "Adjudication",
@@ -22,6 +23,7 @@ __all__ = [
     "ReportedAnalysis",
     "Review",
     "Role",
+    "SavedView",
     "Scan",
     "ScanFile",
     "User",

@@ -21,6 +21,7 @@ class AuditEvent(AppendOnlyModel):
         PATIENT_VIEWED = "patient_viewed", _("Patient viewed")
         CASE_OPENED = "case_opened", _("Case opened")
         CASE_VIEWED = "case_viewed", _("Case viewed")
+        CASE_ASSIGNED = "case_assigned", _("Case assigned")
         WORKLIST_VIEWED = "worklist_viewed", _("Worklist viewed")
         SCAN_UPLOADED = "scan_uploaded", _("Scan uploaded")
         SCAN_VIEWED = "scan_viewed", _("Scan viewed")

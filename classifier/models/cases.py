@@ -12,6 +12,11 @@ from .access import DepartmentQuerySet
 from .append_only import AppendOnlyModel, AppendOnlyRows
 
 
+def searchable(reference: str, question: str) -> str:
+    """What `Case.search_text` holds."""
+    return f"{reference} {question}".casefold()[:600]
+
+
 class PatientQuerySet(DepartmentQuerySet["Patient"]):
     department_path = "department"
 
@@ -84,6 +89,29 @@ class Case(models.Model):
     study_date = models.DateField(null=True, blank=True)
     # Worklist order, derived from the analyses and reviews by services.triage; not a medical fact.
     triage = models.PositiveSmallIntegerField(choices=Triage.choices, default=Triage.EMPTY)
+    # Within the ranked triages: the highest calibrated tumour probability, per mille; otherwise 0.
+    urgency = models.PositiveSmallIntegerField(default=0)
+    # Also for the worklist alone: the most pressing answer of the latest analyses, and who read last.
+    outcome = models.CharField(max_length=10, blank=True)
+    reviewer = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
+    )
+    assignee = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="assigned_cases",
+        db_index=False,
+        verbose_name=_("assigned to"),
+    )
+    # The patient's reference and the question without regard to case.
+    search_text = models.CharField(max_length=600, blank=True, editable=False)
     opened_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="opened_cases"
     )
@@ -91,15 +119,40 @@ class Case(models.Model):
 
     objects = CaseQuerySet.as_manager()
 
+    # By descending probability of a tumour; every other triage is by arrival alone.
+    RANKED = (Triage.SUSPECTED, Triage.UNCERTAIN)
+    ORDER = ("-triage", "-urgency", "-created_at", "-id")
+
     class Meta:
         indexes = [
-            models.Index(fields=["department", "-triage", "-created_at", "-id"], name="case_worklist"),
-            models.Index(fields=["-triage", "-created_at", "-id"], name="case_worklist_everywhere"),
+            models.Index(
+                fields=["department", "-triage", "-urgency", "-created_at", "-id"], name="case_worklist"
+            ),
+            models.Index(
+                fields=["-triage", "-urgency", "-created_at", "-id"], name="case_worklist_everywhere"
+            ),
+            models.Index(
+                fields=["outcome", "-triage", "-urgency", "-created_at", "-id"], name="case_of_outcome"
+            ),
+            models.Index(
+                fields=["reviewer", "-triage", "-urgency", "-created_at", "-id"],
+                condition=Q(reviewer__isnull=False),
+                name="case_of_reviewer",
+            ),
+            models.Index(
+                fields=["assignee", "-triage", "-urgency", "-created_at", "-id"],
+                condition=Q(assignee__isnull=False),
+                name="case_of_assignee",
+            ),
             models.Index(fields=["-created_at", "-id"], name="case_newest"),
         ]
 
     def __str__(self) -> str:
         return f"Case {str(self.id)[:8]}"
+
+    def save(self, *args: object, **kwargs: object) -> None:
+        self.search_text = searchable(self.patient.reference, self.question)
+        super().save(*args, **kwargs)  # type: ignore[arg-type]
 
     @property
     def is_settled(self) -> bool:

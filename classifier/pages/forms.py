@@ -14,7 +14,8 @@ from classifier.models.preferences import Theme
 from classifier.models.tokens import Scope
 from classifier.services.preferences import time_zones
 from classifier.services.tokens import DEFAULT_DAYS, MAX_DAYS
-from classifier.services.worklist import Filters, departments_of
+from classifier.services.worklist import departments_of
+from classifier.services.worklist_selection import Filters
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -72,7 +73,7 @@ class WorklistForm(forms.Form):
         given = self.cleaned_data
         return Filters(
             triage=given.get("status"),
-            reference=given.get("q", "").strip(),
+            text=given.get("q", ""),
             department=given.get("department"),
             since=given.get("since"),
             until=given.get("until"),

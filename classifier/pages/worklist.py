@@ -12,7 +12,8 @@ from classifier.pages.forms import WorklistForm
 from classifier.pages.middleware import refreshes_itself
 from classifier.pages.requests import SignedInRequest, page_actor
 from classifier.services import worklist as service
-from classifier.services.worklist import Page, Position
+from classifier.services.worklist import Page
+from classifier.services.worklist_selection import Position
 
 FILTERS = ("q", "status", "department", "since", "until")
 

@@ -224,6 +224,17 @@ def with_open_answer(analyses: QuerySet[Analysis], user: User) -> QuerySet[Analy
     return analyses.filter(~Q(scan__case__department__in=blind) | Q(scan__in=told) | signed)
 
 
+def with_open_answers(cases: QuerySet[Case], user: User) -> QuerySet[Case]:
+    """The same for cases: in a department that reads blind, those that ``user`` has read whole, or signed."""
+    blind = [department for department, policy in _policies(user).items() if policy.blind]
+    if not blind:
+        return cases
+    told = Review.objects.filter(reviewer=user, analysis__scan=OuterRef("pk"))
+    untold = Scan.objects.filter(~Exists(told), case=OuterRef("pk"))
+    signed = Q(triage=Case.Triage.SIGNED)
+    return cases.filter(~Q(department__in=blind) | signed | ~Exists(untold))
+
+
 def _policies(user: User) -> Mapping[int, DepartmentPolicy]:
     """The policies that hide something from ``user``, by department."""
     if not user.may_review:

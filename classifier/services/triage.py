@@ -1,14 +1,16 @@
 """Where a case stands in the worklist, from its latest analyses and how far they are read."""
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from classifier.models import Analysis, Case
+from classifier.models import Analysis, Case, Review
 from classifier.models.analysis import TUMOUR_OUTCOMES, Outcome
 from classifier.services.reading import Reading, Stage, latest_readings, readings
 
 Triage = Case.Triage
 BATCH = 500
+PER_MILLE = 1000
 OF_STAGE = {
     Stage.SIGNED: Triage.SIGNED,
     Stage.READ: Triage.REVIEWED,
@@ -17,18 +19,29 @@ OF_STAGE = {
 }
 
 
+@dataclass(frozen=True)
+class Place:
+    """``urgency`` orders the cases of a triage that is ranked."""
+
+    triage: int
+    urgency: int = 0
+
+
 def refresh_triage(*, case_id: uuid.UUID) -> None:
     """Recompute inside the caller's transaction; the row lock orders concurrent results."""
-    before = lock_case(case_id=case_id)
-    triage = _triage(latest_readings(case_id))
-    if before != triage:
-        Case.objects.filter(pk=case_id).update(triage=triage)
+    lock_case(case_id=case_id)
+    latest = latest_readings(case_id)
+    reads = Review.objects.filter(analysis__scan__case=case_id).order_by("-created_at")
+    reviewer = reads.values_list("reviewer", flat=True).first()
+    place = _place(latest)
+    Case.objects.filter(pk=case_id).update(
+        triage=place.triage, urgency=place.urgency, outcome=_outcome(latest), reviewer=reviewer
+    )
 
 
-def lock_case(*, case_id: uuid.UUID) -> int:
-    """Let one verdict, decision or signature at a time into a case; its present triage."""
-    cases = Case.objects.filter(pk=case_id)
-    return cases.select_for_update(no_key=True).values_list("triage", flat=True).get()
+def lock_case(*, case_id: uuid.UUID) -> None:
+    """Let one verdict, decision or signature at a time into a case."""
+    Case.objects.select_for_update(no_key=True).values_list("pk").get(pk=case_id)
 
 
 def refresh_department(*, department_id: int) -> None:
@@ -42,29 +55,39 @@ def refresh_department(*, department_id: int) -> None:
 
 def raise_triage_to_waiting(*, case_id: uuid.UUID) -> None:
     """Enough for a scan that is new to the case: it can only make the case more pressing."""
-    Case.objects.filter(pk=case_id, triage__lt=Triage.WAITING).update(triage=Triage.WAITING)
+    cases = Case.objects.filter(pk=case_id)
+    cases.filter(triage__lt=Triage.WAITING).update(triage=Triage.WAITING)
+    cases.filter(outcome=Outcome.NO_TUMOUR).update(outcome="")
 
 
-def standing_of(analysis: Analysis) -> int:
-    """How pressing a scan is whose latest analysis this is; reads the prefetched reviews."""
-    if analysis.status in Analysis.FINISHED and analysis.reviews.all():
-        return Triage.REVIEWED
-    return _unread(analysis.status, analysis.outcome)
+def pressing(answer: Analysis | Reading) -> tuple[int, float]:
+    """What orders answers as if nobody had read them: the larger, the more pressing."""
+    return _unread(answer.status, answer.outcome), answer.tumour_probability or 0.0
 
 
 def _refresh_batch(keys: list[uuid.UUID]) -> None:
     latest: dict[uuid.UUID, dict[uuid.UUID, Reading]] = {key: {} for key in keys}
     for reading in readings(Analysis.objects.filter(scan__case__in=keys)):
         latest[reading.case_id][reading.scan_id] = reading
-    moved: dict[int, list[uuid.UUID]] = {}
+    moved = []
     for key, scans in latest.items():
-        moved.setdefault(_triage(scans.values()), []).append(key)
-    for triage, cases in moved.items():
-        Case.objects.filter(pk__in=cases).exclude(triage=triage).update(triage=triage)
+        place = _place(list(scans.values()))
+        moved.append(Case(pk=key, triage=place.triage, urgency=place.urgency))
+    Case.objects.bulk_update(moved, ["triage", "urgency"])
 
 
-def _triage(latest: Iterable[Reading]) -> int:
-    return max((_standing(reading) for reading in latest), default=Triage.EMPTY)
+def _place(latest: Sequence[Reading]) -> Place:
+    """The scan that presses most decides; among equal ones the likeliest tumour."""
+    triage = max(map(_standing, latest), default=Triage.EMPTY)
+    if triage not in Case.RANKED:
+        return Place(triage)
+    shares = [reading.tumour_probability or 0.0 for reading in latest if _standing(reading) == triage]
+    return Place(triage, urgency=round(max(shares) * PER_MILLE))
+
+
+def _outcome(latest: Sequence[Reading]) -> str:
+    """What the machine says of the case, which does not change with who has read it."""
+    return max(latest, key=pressing).outcome if latest else ""
 
 
 def _standing(reading: Reading) -> int:

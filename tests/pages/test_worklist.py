@@ -14,6 +14,7 @@ from django.utils import timezone
 from classifier.audit import Actor
 from classifier.models import AuditEvent, Case, Patient, Scan, User
 from classifier.services import worklist as service
+from classifier.services import worklist_selection as selection
 from classifier.services.reviews import submit_review
 from tests.conftest import NEURO, ORTHO
 from tests.pages.conftest import SignedIn
@@ -50,7 +51,7 @@ def references(response_or_rows: object) -> list[str]:
 
 
 def found(user: User, **query: object) -> list[str]:
-    page = service.find_worklist(user=user, filters=service.Filters(**query))  # type: ignore[arg-type]
+    page = service.find_worklist(user=user, filters=selection.Filters(**query))  # type: ignore[arg-type]
     return [row.case.patient.reference for row in page.rows]
 
 
@@ -69,8 +70,8 @@ def test_pages_follow_each_other_without_gap_or_repeat_in_both_directions(
     whole = ["S-000", "S-001", "S-002", "S-003", "N-000", "N-001", "N-002", "N-003"]
 
     def page(**at: str | None) -> service.Page:
-        positions = {name: service.Position.decode(word or "") for name, word in at.items()}
-        return service.find_worklist(user=alice, filters=service.Filters(), **positions)
+        positions = {name: selection.Position.decode(word or "") for name, word in at.items()}
+        return service.find_worklist(user=alice, filters=selection.Filters(), **positions)
 
     def names(shown: service.Page) -> list[str]:
         return [row.case.patient.reference for row in shown.rows]
@@ -90,8 +91,8 @@ def test_going_back_past_the_top_shows_a_full_first_page(
 ) -> None:
     monkeypatch.setattr(service, "PAGE", 3)
     cases = make_cases(5)
-    second = service.Position.of(Case.objects.get(pk=cases[1].pk))
-    page = service.find_worklist(user=alice, filters=service.Filters(), before=second)
+    second = selection.Position.of(Case.objects.get(pk=cases[1].pk))
+    page = service.find_worklist(user=alice, filters=selection.Filters(), before=second)
     assert len(page.rows) == 3
 
 
@@ -105,22 +106,22 @@ def test_a_position_that_is_not_ours_means_the_first_page(
 
 
 def test_a_position_survives_the_address(case: Case) -> None:
-    position = service.Position.of(case)
-    assert service.Position.decode(position.encode()) == position
+    position = selection.Position.of(case)
+    assert selection.Position.decode(position.encode()) == position
 
 
 def test_filters_combine(make_cases: MakeCases, alice: User) -> None:
     make_cases(3, prefix="abc", triage=Triage.SUSPECTED)
     make_cases(3, prefix="ABD", triage=Triage.UNCERTAIN)
-    assert len(found(alice, reference="ab")) == 6
-    assert found(alice, reference="aBd-00", triage=Triage.UNCERTAIN) == ["ABD-000", "ABD-001", "ABD-002"]
-    assert found(alice, reference="abd", triage=Triage.SUSPECTED) == []
+    assert len(found(alice, text="ab")) == 6
+    assert found(alice, text="aBd-00", triage=Triage.UNCERTAIN) == ["ABD-000", "ABD-001", "ABD-002"]
+    assert found(alice, text="abd", triage=Triage.SUSPECTED) == []
 
 
 def test_letters_with_a_meaning_in_sql_mean_themselves(make_cases: MakeCases, alice: User) -> None:
     make_cases(1, prefix="100%")
     make_cases(1, prefix="100x")
-    assert found(alice, reference="100%") == ["100%-000"]
+    assert found(alice, text="100%") == ["100%-000"]
 
 
 def test_days_are_both_included(make_cases: MakeCases, alice: User) -> None:
@@ -216,7 +217,8 @@ def test_a_look_is_recorded_once_and_refreshing_is_not(browser: Client, make_cas
     refresh = polled_url(browser.get("/", {"q": "P"}))
     browser.get(refresh)
     assert actions() == [AuditEvent.Action.WORKLIST_VIEWED]
-    assert AuditEvent.objects.get().detail == {"cases": 2}
+    shown = Case.objects.order_by(*Case.ORDER).values_list("pk", flat=True)
+    assert AuditEvent.objects.get().detail == {"cases": [key.hex for key in shown]}
 
 
 def test_the_list_refreshes_itself_only_when_something_has_changed(

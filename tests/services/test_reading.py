@@ -23,7 +23,7 @@ from classifier.services import departments, history, listing, results, worklist
 from classifier.services.analyses import request_analysis
 from classifier.services.reading import Stage, check_answer_is_open, reading_of, veil
 from classifier.services.reviews import adjudicate, find_analysis, submit_review
-from classifier.services.worklist import Filters
+from classifier.services.worklist_selection import Filters
 from tests.conftest import NEURO
 from tests.pages.conftest import series  # noqa: F401
 from tests.worker import Worker, prediction
