@@ -388,6 +388,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "OutcomeEnum": "classifier.models.analysis.Outcome",
         "LabelEnum": "classifier.models.analysis.Label",
+        "AnswerEnum": "classifier.models.reading.Answer",
         "AnalysisStatusEnum": "classifier.models.analysis.Analysis.Status",
     },
     "POSTPROCESSING_HOOKS": [

@@ -17,8 +17,19 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from classifier.audit import Actor
-from classifier.models import AuditEvent, ModelVersion, Scan, User, WorkerHeartbeat
+from classifier.models import (
+    Adjudication,
+    Analysis,
+    AuditEvent,
+    ModelVersion,
+    Report,
+    Review,
+    Scan,
+    User,
+    WorkerHeartbeat,
+)
 from classifier.models.tokens import Scope
+from classifier.services.reports import sign_report
 from classifier.services.reviews import submit_review
 from classifier.services.tokens import issue_token
 from tests.conftest import NEURO
@@ -81,6 +92,8 @@ ADMIN: Table = {
     **shown("classifier_scan", who=OVERSEERS, history=SENT_ON),
     **shown("classifier_analysis", who=OVERSEERS, history=SENT_ON),
     **shown("classifier_review", who=OVERSEERS, history=SENT_ON),
+    **shown("classifier_adjudication", who=OVERSEERS, history=SENT_ON),
+    **shown("classifier_report", who=OVERSEERS, history=SENT_ON),
     **shown("classifier_auditevent", who=OVERSEERS, history=NO_TRAIL),
     **shown("classifier_modelversion", who=OVERSEERS, history=NO_TRAIL),
     **shown("classifier_workerheartbeat", who=OVERSEERS, history=NO_TRAIL),
@@ -95,6 +108,7 @@ ADMIN: Table = {
     **act("classifier_user_unlock", posted=302),
     **act("classifier_apitoken_revoke", posted=302),
     **act("auth_group_rename", posted=400),
+    **act("auth_group_reading", posted=302),
 }
 
 # --- API: with a token of every scope; without one 401 -----------------------------------------------
@@ -121,6 +135,11 @@ API: Table = {
     ("GET", "api:analysis-mask-volume"): READERS,
     ("GET", "api:reviews"): READERS,
     ("POST", "api:reviews"): INCOMPLETE,
+    ("POST", "api:adjudication"): INCOMPLETE,
+    ("GET", "api:reports"): READERS,
+    ("POST", "api:reports"): (409, 409, 404, 403, 403, 403, 401),
+    ("GET", "api:report"): READERS,
+    ("GET", "api:report-pdf"): READERS,
     ("GET", "api:models"): LISTED,
     ("POST", "api:predict"): INCOMPLETE,
     ("GET", "api:schema"): LISTED,
@@ -143,7 +162,7 @@ def root(make_user: Callable[..., User]) -> User:
 def keys(scan: Scan, alice: User, rita: User, worker: Worker) -> dict[str, Any]:  # noqa: F811
     """What stands in an address, by the model or page it names; every row belongs to Neuroradiology."""
     analysis = worker.finish(scan, outlined())
-    review = submit_review(actor=Actor(user=rita, via="page"), analysis=analysis, verdict="agree")
+    review, decided, report = read_and_signed(analysis, rita)
     token, _ = issue_token(actor=Actor.command(), user=alice, name="bridge", scopes=["scans:read"])
     now = timezone.now()
     beat = WorkerHeartbeat.objects.create(
@@ -155,6 +174,8 @@ def keys(scan: Scan, alice: User, rita: User, worker: Worker) -> dict[str, Any]:
         "scan": scan.pk,
         "analysis": analysis.pk,
         "review": review.pk,
+        "adjudication": decided.pk,
+        "report": report.pk,
         "apitoken": token.pk,
         "user": alice.pk,
         "group": Group.objects.get(name=NEURO).pk,
@@ -162,6 +183,23 @@ def keys(scan: Scan, alice: User, rita: User, worker: Worker) -> dict[str, Any]:
         "workerheartbeat": beat.pk,
         "auditevent": AuditEvent.objects.latest("pk").pk,
     }
+
+
+def read_and_signed(analysis: Analysis, reader: User) -> tuple[Review, Adjudication, Report]:
+    """Rows as they stand after two reads that differ, a third person's decision and a signature."""
+    actor = Actor(user=reader, via="page")
+    first = submit_review(actor=actor, analysis=analysis, verdict="agree")
+    second, third = (User.objects.create(username=name) for name in ("second", "third"))
+    decided = Adjudication.objects.create(
+        analysis=analysis,
+        first_read=first,
+        second_read=Review.objects.create(analysis=analysis, reviewer=second, verdict="cannot_tell"),
+        first_reader=reader,
+        second_reader=second,
+        adjudicator=third,
+        answer="glioma",
+    )
+    return first, decided, sign_report(actor=actor, case=analysis.scan.case)
 
 
 API_KEYS = {
@@ -173,7 +211,10 @@ API_KEYS = {
     "api:analysis-mask": "analysis",
     "api:analysis-mask-volume": "analysis",
     "api:reviews": "analysis",
-    **{f"api:{name}": name for name in ("patient", "case", "scan", "analysis")},
+    "api:adjudication": "analysis",
+    "api:reports": "case",
+    "api:report-pdf": "report",
+    **{f"api:{name}": name for name in ("patient", "case", "scan", "analysis", "report")},
 }
 OF_A_SLICE = {"api:scan-slice", "api:analysis-overlay", "api:analysis-mask"}
 WITHOUT_ROW = ("changelist", "add", "register")

@@ -1,5 +1,6 @@
 """A medical fact and an audit event never change: not through the ORM, not by SQL."""
 
+import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -10,19 +11,43 @@ from django.db.migrations.loader import MigrationLoader
 
 from classifier.audit import Actor
 from classifier.migrations._append_only import REFUSALS
-from classifier.models import Analysis, AuditEvent, ModelVersion, Review, Scan, ScanFile, User
+from classifier.models import (
+    Adjudication,
+    Analysis,
+    AuditEvent,
+    ModelVersion,
+    Report,
+    ReportedAnalysis,
+    Review,
+    Scan,
+    ScanFile,
+    User,
+)
 from classifier.services.analyses import request_analysis
+from classifier.services.reports import sign_report
 from classifier.services.reviews import submit_review
 from tests.worker import Worker, worker  # noqa: F401
 
-WRITTEN_ONCE = [AuditEvent, Review, Scan, ScanFile]
+WRITTEN_ONCE = [Adjudication, AuditEvent, Report, ReportedAnalysis, Review, Scan, ScanFile]
 
 
 @pytest.fixture
 def facts(scan: Scan, alice: User, worker: Worker) -> Analysis:  # noqa: F811
     """One row of everything, with a finished analysis."""
     analysis = worker.finish(scan)
-    submit_review(actor=Actor(user=alice, via="page"), analysis=analysis, verdict="agree")
+    actor = Actor(user=alice, via="page")
+    first = submit_review(actor=actor, analysis=analysis, verdict="agree")
+    second, third = (User.objects.create(username=name) for name in ("second", "third"))
+    Adjudication.objects.create(
+        analysis=analysis,
+        first_read=first,
+        second_read=Review.objects.create(analysis=analysis, reviewer=second, verdict="cannot_tell"),
+        first_reader=alice,
+        second_reader=second,
+        adjudicator=third,
+        answer="glioma",
+    )
+    sign_report(actor=actor, case=scan.case)
     return analysis
 
 
@@ -71,6 +96,20 @@ def test_the_database_refuses_to_change_any_column_of_what_is_written_once(
 def test_the_database_refuses_to_delete(model: Any, facts: Analysis) -> None:
     assert model.objects.exists()
     assert refused(delete(model), [])
+
+
+@pytest.mark.parametrize("same", ["first_reader", "second_reader"])
+def test_nobody_decides_between_reads_of_their_own(same: str, facts: Analysis) -> None:
+    decided = Adjudication.objects.get()
+    decided.pk, decided._state.adding = uuid.uuid4(), True
+    decided.adjudicator = getattr(decided, same)
+    with pytest.raises(IntegrityError, match="third_person"), transaction.atomic():
+        decided.save(force_insert=True)
+
+
+def test_a_signed_report_takes_no_more_reviews(facts: Analysis, alice: User) -> None:
+    with pytest.raises(IntegrityError, match="refuses"), transaction.atomic():
+        Review.objects.create(analysis=facts, reviewer=alice, verdict="agree", label="glioma")
 
 
 @pytest.mark.parametrize("answer", [None, ValueError("broken")])

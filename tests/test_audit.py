@@ -8,6 +8,7 @@ import io
 import json
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -25,10 +26,14 @@ from pytest_django.fixtures import Settings
 from rest_framework.test import APIClient
 
 from classifier.audit import Actor
-from classifier.models import Analysis, ApiToken, AuditEvent, Case, ModelVersion, Scan, User
+from classifier.errors import UserFacingError
+from classifier.models import Analysis, ApiToken, AuditEvent, Case, ModelVersion, Report, Role, Scan, User
 from classifier.models.tokens import Scope
 from classifier.services.analyses import recover_analyses
+from classifier.services.departments import set_reading_policy
 from classifier.services.model_versions import register_model
+from classifier.services.reports import sign_off_of
+from classifier.services.reviews import submit_review
 from classifier.services.tokens import issue_token
 from tests.bundles import make_bundle
 from tests.conftest import NEURO, PASSWORD, upload
@@ -56,8 +61,10 @@ class World:
     secrets: list[str] = field(default_factory=list)
 
     def page(self, user: User | None = None) -> Client:
+        who = user or self.alice
+        who.refresh_from_db()  # an earlier act may have changed the password, and with it the session
         client = Client(REMOTE_ADDR=ADDRESS)
-        client.force_login(user or self.alice)
+        client.force_login(who)
         return client
 
     def api(self) -> APIClient:
@@ -179,11 +186,57 @@ def registered(world: World) -> ModelVersion:
     return register_model(actor=Actor.command(), directory=world.bundles / "new-1")
 
 
+def reads(world: World, *, second_reader: bool) -> None:
+    department = Group.objects.get(name__in=[NEURO, "Renamed"])
+    ada = Actor(user=world.ada, via="admin")
+    set_reading_policy(actor=ada, department=department, second_reader=second_reader, blind=False)
+
+
+def reviewed(world: World) -> Case:
+    """The case with everything in it finished and read by Alice, whatever was done to it before."""
+    reads(world, second_reader=False)
+    for scan in world.case.scans.all():
+        latest = scan.analyses.latest("created_at")
+        analysis = latest if latest.is_finished else world.worker.finish(scan)
+        with suppress(UserFacingError):
+            submit_review(actor=Actor(user=world.alice, via="page"), analysis=analysis, verdict="agree")
+    return world.case
+
+
+def differing(world: World, third: str = "carl") -> User:
+    """Who may decide between two reads that differ; it is ``third``."""
+    reads(world, second_reader=True)
+    for name, label in (("rita", "glioma"), ("rosa", "notumor")):
+        actor = Actor(user=reviewer(name), via="page")
+        with suppress(UserFacingError):
+            submit_review(actor=actor, analysis=world.analysis, verdict="correct", label=label)
+    return world.alice if third == "alice" else reviewer(third)
+
+
+def reviewer(name: str) -> User:
+    user, _ = User.objects.get_or_create(username=name)
+    user.groups.set([Group.objects.get_or_create(name=group)[0] for group in (Role.REVIEWER, NEURO)])
+    return user
+
+
+def sign(world: World, *, amended: bool = False) -> Report:
+    """Signed by Alice on the page, and amended there."""
+    if not world.case.reports.exists():
+        reviewed(world)
+    url, page = reverse("report", args=[world.case.pk]), world.page()
+    for given in [{}, {"amends": 1, "reason": REASON}] if amended else [{}]:
+        state = sign_off_of(actor=Actor(user=world.alice, via="page"), case=world.case).state
+        page.post(url, {"answer": "glioma", "impression": f"As in {REFERENCE}", "state": state, **given})
+    return Report.objects.latest("version")
+
+
 def user_to_add() -> dict[str, str]:
     return {"username": "carol", "password": NEW_PASSWORD, "repeated": NEW_PASSWORD}
 
 
 REVIEW = {"verdict": "correct", "label": "pituitary", "comment": f"As in {REFERENCE}, {PATIENT}"}
+DECISION = {"answer": "glioma", "comment": f"As in {REFERENCE}, {PATIENT}"}
+REASON = f"Taken for {PATIENT}"
 TOKEN = {"name": "PACS", "scopes": ["scans:read"], "days": 30}
 CHANGED_PASSWORD = {
     "old_password": PASSWORD,
@@ -241,6 +294,41 @@ ACTS = [
         lambda w: w.analysis.reviews.get(),
     ),
     Act(
+        Action.ADJUDICATED,
+        "page",
+        "carl",
+        lambda w: w.page(differing(w)).post(reverse("adjudication", args=[w.analysis.pk]), DECISION),
+        lambda w: w.analysis.adjudication,
+    ),
+    Act(
+        Action.REPORT_SIGNED,
+        "page",
+        "alice",
+        sign,
+        newest(Report),
+    ),
+    Act(
+        Action.REPORT_AMENDED,
+        "page",
+        "alice",
+        lambda w: sign(w, amended=True),
+        newest(Report),
+    ),
+    Act(
+        Action.REPORT_VIEWED,
+        "page",
+        "alice",
+        lambda w: w.page().get(reverse("report", args=[sign(w).case_id])),
+        newest(Report),
+    ),
+    Act(
+        Action.REPORT_DOWNLOADED,
+        "page",
+        "alice",
+        lambda w: w.page().get(reverse("report_pdf", args=[sign(w).pk])),
+        newest(Report),
+    ),
+    Act(
         Action.TOKEN_ISSUED,
         "page",
         "alice",
@@ -277,6 +365,38 @@ ACTS = [
         "alice",
         lambda w: w.api().post(reverse("api:reviews", args=[w.analysis.pk]), REVIEW, format="json"),
         lambda w: w.analysis.reviews.get(),
+    ),
+    Act(
+        Action.ADJUDICATED,
+        "api",
+        "alice",
+        lambda w: w.api().post(
+            reverse("api:adjudication", args=[differing(w, third="alice") and w.analysis.pk]),
+            DECISION,
+            format="json",
+        ),
+        lambda w: w.analysis.adjudication,
+    ),
+    Act(
+        Action.REPORT_SIGNED,
+        "api",
+        "alice",
+        lambda w: w.api().post(reverse("api:reports", args=[reviewed(w).pk]), {}, format="json"),
+        newest(Report),
+    ),
+    Act(
+        Action.REPORT_VIEWED,
+        "api",
+        "alice",
+        lambda w: w.api().get(reverse("api:report", args=[sign(w).pk])),
+        newest(Report),
+    ),
+    Act(
+        Action.REPORT_DOWNLOADED,
+        "api",
+        "alice",
+        lambda w: w.api().get(reverse("api:report-pdf", args=[sign(w).pk])),
+        newest(Report),
     ),
     # The worker
     Act(Action.ANALYSIS_FINISHED, "worker", "", analyse(), newest(Analysis)),
@@ -327,6 +447,7 @@ ACTS = [
         lambda _: Group.objects.get(name="Cardiology"),
     ),
     Act(Action.DEPARTMENT_RENAMED, "admin", "ada", admin("auth_group_rename", neuro, name="Renamed"), neuro),
+    Act(Action.POLICY_CHANGED, "admin", "ada", admin("auth_group_reading", neuro, blind="on"), neuro),
     Act(
         Action.MODEL_ACTIVATED,
         "admin",
@@ -351,7 +472,11 @@ def test_an_act_is_one_event_with_who_what_and_where(act: Act, world: World) -> 
     assert event.address == (None if act.via == "worker" else ADDRESS)
     expected = ("", "") if about is None else (type(about).__name__.lower(), str(about.pk))
     assert (event.object_type, event.object_id) == expected
-    in_case = isinstance(about, Case | Scan | Analysis) or event.object_type in {"scanfile", "review"}
+    in_case = isinstance(about, Case | Scan | Analysis | Report) or event.object_type in {
+        "scanfile",
+        "review",
+        "adjudication",
+    }
     assert (event.case_id is not None) is in_case
 
 

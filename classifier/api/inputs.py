@@ -12,7 +12,7 @@ from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.request import Request
 
 from classifier.errors import UserFacingError
-from classifier.models import Analysis, Case, Patient, Review
+from classifier.models import Analysis, Answer, Case, Patient, Review
 from classifier.models.analysis import Label, Outcome
 
 SENTENCES = {
@@ -97,12 +97,55 @@ class CaseForm(DepartmentForm):
         return year
 
 
+class RegionForm(serializers.Serializer[Any]):
+    """In pixels of the slice, right and bottom excluded; slices are counted from 0."""
+
+    slice = serializers.IntegerField(min_value=0, max_value=2**31 - 1)
+    box = serializers.ListField(
+        child=serializers.IntegerField(min_value=0, max_value=2**31 - 1),
+        min_length=4,
+        max_length=4,
+        help_text="left, top, right, bottom",
+    )
+
+
 class ReviewForm(serializers.Serializer[Any]):
-    """`label` is needed with the verdict `correct` and implied by `agree`."""
+    """`label` is needed with the verdict `correct` and implied by `agree`. Who reads blind says `correct`
+    with their own answer, or `cannot_tell`. `region` says where the finding is instead."""
 
     verdict = serializers.ChoiceField(choices=Review.Verdict.choices)
     label = serializers.ChoiceField(choices=Label.choices, required=False, allow_blank=True)  # type: ignore[assignment]
     comment = serializers.CharField(required=False, allow_blank=True, max_length=4000)
+    wrong_region = serializers.BooleanField(required=False, help_text="the finding's place is wrong")
+    region = RegionForm(required=False, allow_null=True)
+
+
+class AdjudicationForm(serializers.Serializer[Any]):
+    answer = serializers.ChoiceField(choices=Answer.choices)
+    comment = serializers.CharField(required=False, allow_blank=True, max_length=4000)
+
+
+class SignForm(serializers.Serializer[Any]):
+    """Without `amends` the case is signed off; with the version that holds, that version is amended."""
+
+    answer = serializers.ChoiceField(
+        choices=Answer.choices, required=False, help_text="needed where the reads leave several"
+    )
+    impression = serializers.CharField(required=False, allow_blank=True, max_length=8000)
+    amends = serializers.IntegerField(required=False, min_value=1, max_value=32767)
+    reason = serializers.CharField(
+        required=False, allow_blank=True, max_length=500, help_text="why it is amended"
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """A reason without a version is a slip: it must not become a first signature."""
+        if attrs.get("reason") and "amends" not in attrs:
+            raise ValidationError({"amends": [ErrorDetail("Name the version you amend.", code="required")]})
+        return attrs
+
+
+class PdfQuery(serializers.Serializer[Any]):
+    language = serializers.ChoiceField(choices=["en", "es"], required=False, default="en")
 
 
 class PageQuery(serializers.Serializer[Any]):

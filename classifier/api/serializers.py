@@ -6,7 +6,17 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.reverse import reverse
 
-from classifier.models import Analysis, Case, ModelVersion, Patient, Review, Scan, ScanFile
+from classifier.models import (
+    Adjudication,
+    Analysis,
+    Case,
+    ModelVersion,
+    Patient,
+    Report,
+    Review,
+    Scan,
+    ScanFile,
+)
 from classifier.models.analysis import Label, Outcome
 
 NOTICE = "Research use only, not a medical device."
@@ -127,6 +137,9 @@ class AnalysisSerializer(serializers.ModelSerializer[Analysis]):
     requested_version = TextOrNull(source="requested_version.version")
     model_version = TextOrNull(source="model_version.version")
     error = serializers.SerializerMethodField()
+    answer_hidden = serializers.BooleanField(
+        read_only=True, help_text="read blind: shown when your own read is recorded"
+    )
     research_use_only = ResearchOnlyField()
     notice = NoticeField()
 
@@ -153,6 +166,7 @@ class AnalysisSerializer(serializers.ModelSerializer[Analysis]):
             "started_at",
             "finished_at",
             "error",
+            "answer_hidden",
             "research_use_only",
             "notice",
         )
@@ -258,6 +272,8 @@ class CaseSerializer(serializers.ModelSerializer[Case]):
     triage = serializers.SerializerMethodField()
     scans = serializers.SerializerMethodField()
 
+    reports = serializers.HyperlinkedIdentityField(view_name="api:reports")
+
     class Meta:
         model = Case
         fields = (
@@ -270,6 +286,7 @@ class CaseSerializer(serializers.ModelSerializer[Case]):
             "triage",
             "created_at",
             "scans",
+            "reports",
         )
         read_only_fields = fields
 
@@ -289,13 +306,94 @@ class ModelVersionSerializer(serializers.ModelSerializer[ModelVersion]):
         read_only_fields = fields
 
 
+class RegionSerializer(serializers.Serializer[Any]):
+    """In pixels of the slice, right and bottom excluded; slices are counted from 0."""
+
+    slice = serializers.IntegerField()
+    box = serializers.ListField(child=serializers.IntegerField(), help_text="left, top, right, bottom")
+
+
+@extend_schema_field(RegionSerializer(allow_null=True))
+class RegionField(serializers.JSONField):
+    pass
+
+
 class ReviewSerializer(serializers.ModelSerializer[Review]):
+    """`blind`: given before the machine's answer was seen."""
+
     reviewer = serializers.CharField(source="reviewer.username")
     label = ChoiceOrNull(choices=Label.choices)  # type: ignore[assignment]
+    region = RegionField(read_only=True)
 
     class Meta:
         model = Review
-        fields = ("id", "analysis", "reviewer", "verdict", "label", "comment", "created_at")
+        fields = (
+            "id",
+            "analysis",
+            "reviewer",
+            "verdict",
+            "label",
+            "comment",
+            "wrong_region",
+            "region",
+            "blind",
+            "created_at",
+        )
+        read_only_fields = fields
+
+
+class AdjudicationSerializer(serializers.ModelSerializer[Adjudication]):
+    adjudicator = serializers.CharField(source="adjudicator.username")
+
+    class Meta:
+        model = Adjudication
+        fields = (
+            "id",
+            "analysis",
+            "first_read",
+            "second_read",
+            "adjudicator",
+            "answer",
+            "comment",
+            "created_at",
+        )
+        read_only_fields = fields
+
+
+class ReportSerializer(serializers.ModelSerializer[Report]):
+    """One version of a case's report; the highest is the one that holds."""
+
+    url = serializers.HyperlinkedIdentityField(view_name="api:report")
+    pdf = serializers.HyperlinkedIdentityField(view_name="api:report-pdf")
+    author = serializers.CharField(source="author.username")
+    reason = TextOrNull()
+    research_use_only = ResearchOnlyField()
+    notice = NoticeField()
+
+    class Meta:
+        model = Report
+        fields: tuple[str, ...] = (
+            "id",
+            "url",
+            "case",
+            "version",
+            "author",
+            "answer",
+            "impression",
+            "reason",
+            "created_at",
+            "pdf",
+            "research_use_only",
+            "notice",
+        )
+        read_only_fields = fields
+
+
+class ReportDetailSerializer(ReportSerializer):
+    """With what it froze: the study, the machine's answers, the model's card and the reads."""
+
+    class Meta(ReportSerializer.Meta):
+        fields = (*ReportSerializer.Meta.fields, "content")
         read_only_fields = fields
 
 

@@ -7,9 +7,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from classifier.api.etags import IF_NONE_MATCH, unless_known
-from classifier.api.inputs import PageQuery, ReviewForm, body_of, query_of
+from classifier.api.inputs import AdjudicationForm, PageQuery, ReviewForm, body_of, query_of
 from classifier.api.pagination import page_schema
-from classifier.api.serializers import AnalysisDetailSerializer, ReviewSerializer
+from classifier.api.serializers import AdjudicationSerializer, AnalysisDetailSerializer, ReviewSerializer
 from classifier.api.views.base import READ, ApiView
 from classifier.api.views.lists import page_response
 from classifier.models.tokens import Scope
@@ -56,3 +56,17 @@ class ReviewsView(ApiView):
         analysis = reviews.find_analysis(actor=self.actor, analysis_id=pk)
         review = reviews.submit_review(actor=self.actor, analysis=analysis, **fields)
         return Response(self.shown(ReviewSerializer, review), status=201)
+
+
+class AdjudicationView(ApiView):
+    scopes = {"POST": Scope.REVIEWS_WRITE}
+
+    @extend_schema(
+        operation_id="analyses_adjudicate", request=AdjudicationForm, responses={201: AdjudicationSerializer}
+    )
+    def post(self, request: Request, pk: uuid.UUID) -> Response:
+        """Decide between two reads that differ, as a third person and once for all."""
+        fields = body_of(request, AdjudicationForm)
+        analysis = reviews.find_analysis(actor=self.actor, analysis_id=pk)
+        decided = reviews.adjudicate(actor=self.actor, analysis=analysis, **fields)
+        return Response(self.shown(AdjudicationSerializer, decided), status=201)
