@@ -11,7 +11,7 @@ from django.core.management import call_command
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 
-class PortalStaticFilesStorage(CompressedManifestStaticFilesStorage):
+class PortalStaticFilesStorage(CompressedManifestStaticFilesStorage):  # type: ignore[misc]  # untyped
     """Looks for addresses in style sheets alone: a vendored script names a source map that is not kept."""
 
     patterns = CompressedManifestStaticFilesStorage.patterns[:1]

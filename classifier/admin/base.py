@@ -31,11 +31,13 @@ from classifier.models import User
 from classifier.services.listing import record_list
 
 if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
     _ModelAdmin = admin.ModelAdmin[Any]
 else:
     _ModelAdmin = admin.ModelAdmin
 
-Tool = tuple[str, str]
+Tool = tuple["StrOrPromise", str]
 ROWS_IN_TABLE = 100
 
 
@@ -43,14 +45,18 @@ ROWS_IN_TABLE = 100
 class Table:
     """Rows that hang on the one shown. ``more`` says that there are others."""
 
-    title: str
-    headers: Sequence[str]
+    title: StrOrPromise
+    headers: Sequence[StrOrPromise]
     rows: Sequence[Sequence[Any]]
     more: bool = False
 
     @classmethod
     def of(
-        cls, title: str, headers: Sequence[str], found: Any, cells: Callable[[Any], Sequence[Any]]
+        cls,
+        title: StrOrPromise,
+        headers: Sequence[StrOrPromise],
+        found: Any,
+        cells: Callable[[Any], Sequence[Any]],
     ) -> Table:
         """The first rows of the queryset ``found``, each turned into ``cells``."""
         rows = list(found[: ROWS_IN_TABLE + 1])
@@ -64,10 +70,10 @@ class Act:
     ``do`` gets the cleaned form and returns what to say, or the page that shows what was done.
     """
 
-    title: str
-    submit: str
+    title: StrOrPromise
+    submit: StrOrPromise
     do: Callable[[dict[str, Any]], str | HttpResponse]
-    intro: str = ""
+    intro: StrOrPromise = ""
     form_class: type[forms.Form] = forms.Form
     form_options: dict[str, Any] | None = None
 

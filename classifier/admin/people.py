@@ -226,7 +226,7 @@ class DepartmentAdmin(AdministratorsAdmin):
 
     @admin.display(description=_("kind"))
     def kind(self, group: Group) -> str:
-        return _("role") if group.name in Role.values else _("department")
+        return str(_("role") if group.name in Role.values else _("department"))
 
     @admin.display(description=_("how it reads"))
     def reading(self, group: Group) -> str:

@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any
 
 from django.core.files.uploadedfile import UploadedFile
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
@@ -46,7 +47,7 @@ def files_of(request: Request, fields: dict[str, Any]) -> list[UploadedFile[byte
     """The files of the field `file`; one under another name would be lost unnoticed."""
     files: list[UploadedFile[bytes]] = fields.pop("file", [])
     if files and set(request.FILES) != {"file"}:
-        raise UserFacingError("file_field_unknown", _("Files are taken from the field “file” only."))
+        raise UserFacingError("file_field_unknown", gettext("Files are taken from the field “file” only."))
     return files
 
 
@@ -77,7 +78,9 @@ class UploadForm(PredictForm):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """A blank case is a slip of the sender; it must not open another one."""
         if "case" in self.initial_data and "case" not in attrs:
-            raise ValidationError({"case": [ErrorDetail(_("Name the case, or leave it out."), code="blank")]})
+            raise ValidationError(
+                {"case": [ErrorDetail(gettext("Name the case, or leave it out."), code="blank")]}
+            )
         return attrs
 
 

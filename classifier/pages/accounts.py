@@ -1,6 +1,6 @@
 """Signing in and out, the lock-out, and changing one's own password."""
 
-from typing import Any, cast
+from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
@@ -14,7 +14,6 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
-from classifier.models import User
 from classifier.pages import errors
 from classifier.pages.forms import OwnPasswordForm, SignInForm
 from classifier.pages.preferences import remember_user
@@ -34,7 +33,7 @@ class SignIn(LoginView):
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         response = super().form_valid(form)
         sign_ins.note_sign_in(actor=page_actor(self.request))
-        return remember_user(self.request, response, cast(User, form.get_user()))
+        return remember_user(self.request, response, form.get_user())
 
     def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
         if not getattr(self.request, "axes_locked_out", False):

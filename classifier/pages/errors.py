@@ -1,8 +1,11 @@
 """Every error as a page for a person or as problem+json for a program. Nothing here asks the database."""
 
+from __future__ import annotations
+
 import logging
 import sys
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
 from django.db import InterfaceError, OperationalError
@@ -14,6 +17,9 @@ from django.utils.translation import gettext_lazy as _
 from classifier.pages.requests import wants_json
 from classifier.services.files import too_many_bytes
 from classifier.uploads import FileTooBig
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +51,9 @@ ADVICE = {
 WORTH_REPEATING = {500, 503}
 
 
-def respond(request: HttpRequest, *, status: int, code: str, detail: str, heading: str = "") -> HttpResponse:
+def respond(
+    request: HttpRequest, *, status: int, code: str, detail: StrOrPromise, heading: StrOrPromise = ""
+) -> HttpResponse:
     """``detail`` is one sentence; ``code`` is stable and can be quoted to whoever runs the portal."""
     if wants_json(request):
         problem = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status}

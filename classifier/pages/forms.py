@@ -87,7 +87,6 @@ class FiguresForm(forms.Form):
     weeks = forms.TypedChoiceField(
         label=_("Period"),
         coerce=int,
-        empty_value=12,
         required=False,
         choices=[("4", _("4 weeks")), ("12", _("12 weeks")), ("26", _("26 weeks")), ("52", _("52 weeks"))],
     )
@@ -100,7 +99,7 @@ class FiguresForm(forms.Form):
         assert isinstance(department, forms.ChoiceField)  # noqa: S101 - declared above
         department.choices = [("", _("All departments")), *departments]
 
-    def chosen(self) -> dict[str, int | None]:
+    def chosen(self) -> dict[str, Any]:
         self.is_valid()
         given = self.cleaned_data
         return {"department": given.get("department"), "weeks": given.get("weeks") or 12}
