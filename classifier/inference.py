@@ -105,6 +105,16 @@ def unpack(source: bytes | Path) -> Iterator[tuple[str, bytes]]:
             yield member.name, member.data
 
 
+def is_dicom(source: bytes | Path) -> bool:
+    return ml.images.sniff(_head(source)) == "dicom"
+
+
+def without_identity(source: bytes | Path, key: bytes) -> bytes:
+    """The DICOM file without its patient, the same again for the same ``key``; `BadImage`."""
+    with _refusing():
+        return ml.images.without_identity(source, key, limits())
+
+
 def grouped(files: Sequence[bytes | Path]) -> list[list[int]]:
     """Indices of files that may form series with each other, as their headers say; nothing is refused."""
     return ml.images.grouped(files, limits())

@@ -18,6 +18,7 @@ IMAGES = {
     "dicom_unreadable": _("The DICOM file is damaged or stored in a way that cannot be read."),
     "dicom_without_pixels": _("The DICOM file holds no picture."),
     "dicom_wrong_modality": _("The DICOM file is not a magnetic resonance image."),
+    "dicom_burned_in": _("The file says that its picture itself names the patient, which cannot be removed."),
     "nifti_unreadable": _("The NIfTI file is damaged or stored in a way that cannot be read."),
     "nifti_unsupported": _("The NIfTI file does not hold one volume of grey values."),
     "nifti_4d": _("The NIfTI file holds several volumes, not one scan."),

@@ -12,7 +12,7 @@ import PIL.Image
 from numpy.typing import NDArray
 
 from ml.archives import files_below, unpack
-from ml.decoding import DEFAULT_LIMITS, head_of, read
+from ml.decoding import DEFAULT_LIMITS, bytes_of, head_of, read
 from ml.errors import ImageError
 from ml.formats import HEAD, is_archive, sniff
 from ml.image_types import CODES, Facts, Image, Limits, Member, Series
@@ -35,6 +35,7 @@ __all__ = [
     "sniff",
     "to_png",
     "unpack",
+    "without_identity",
 ]
 
 
@@ -51,6 +52,13 @@ def read_path(path: Path, limits: Limits = DEFAULT_LIMITS) -> list[Series]:
         return read_series([path], limits)
     members = list(unpack(path, limits))
     return read_named([member.name for member in members], [member.data for member in members], limits)
+
+
+def without_identity(source: bytes | Path, key: bytes, limits: Limits = DEFAULT_LIMITS) -> bytes:
+    """``ml.identity.without_identity`` of a file that ``sniff`` calls dicom."""
+    from ml import identity
+
+    return identity.without_identity(bytes_of(source, limits), key, limits)
 
 
 def to_png(pixels: NDArray[np.floating], max_side: int | None = None) -> bytes:

@@ -261,6 +261,7 @@ if STORAGE == "s3":
 MAX_UPLOAD_BYTES = env.integer("PORTAL_MAX_UPLOAD_MB", 64, minimum=1, maximum=4096) * 2**20
 MAX_UPLOAD_TOTAL_BYTES = env.integer("PORTAL_MAX_UPLOAD_TOTAL_MB", 2048, minimum=1, maximum=65536) * 2**20
 MAX_UPLOAD_FILES = env.integer("PORTAL_MAX_UPLOAD_FILES", 1000, minimum=1, maximum=5000)
+REMOVE_IDENTITY = env.boolean("PORTAL_REMOVE_IDENTITY", False)
 MAX_IMAGE_PIXELS = env.integer("PORTAL_MAX_IMAGE_MEGAPIXELS", 64, minimum=1, maximum=1000) * 1_000_000
 PICTURE_CACHE_BYTES = env.integer("PORTAL_PICTURE_CACHE_MB", 256, minimum=1, maximum=65536) * 2**20
 

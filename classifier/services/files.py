@@ -31,6 +31,7 @@ class Incoming:
     name: str
     sent: int
     packed: bool = False
+    identity_removed: bool = False
 
     @cached_property
     def sha256(self) -> str:
@@ -141,8 +142,15 @@ def unpack_one(sent: Sent, folder: Path) -> list[Incoming]:
 
 def read_scans(files: Sequence[Incoming], *, sent: int) -> list[CheckedScan]:
     """`scans_in`; a refusal says which of ``sent`` files it is about."""
-    try:
+    with telling_which(files, sent=sent):
         return scans_in(files)
+
+
+@contextmanager
+def telling_which(files: Sequence[Incoming], *, sent: int) -> Iterator[None]:
+    """A refusal of one of ``files`` says which of the ``sent`` files it is about."""
+    try:
+        yield
     except inference.BadImage as error:
         if error.member is None:
             raise
@@ -225,7 +233,9 @@ def _content(file: Sent) -> bytes | Path:
 def _read(files: Sequence[Incoming], chosen: Sequence[int]) -> Iterator[CheckedScan]:
     try:
         for series in inference.read_series([files[index].content for index in chosen]):
-            yield CheckedScan(tuple(files[chosen[member]] for member in series.members), series.facts)
+            members = tuple(files[chosen[member]] for member in series.members)
+            told = {"identity_removed": True} if members[0].identity_removed else {}
+            yield CheckedScan(members, series.facts | told)
     except inference.BadImage as error:
         member = None if error.member is None else chosen[error.member]
         raise inference.BadImage(error.code, error.detail, member=member) from error

@@ -4,10 +4,12 @@ import hashlib
 import json
 import re
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date
 
+from django.conf import settings
 from django.core.files.base import File
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
@@ -16,7 +18,8 @@ from classifier.audit import Actor
 from classifier.errors import Conflict, NotFound, UserFacingError
 from classifier.models import Case, IdempotencyKey, Scan, User
 from classifier.services.cases import clean_reference, find_case, open_case
-from classifier.services.files import CheckedScan, read_scans, stored, unpacked
+from classifier.services.files import CheckedScan, Incoming, read_scans, stored, telling_which, unpacked
+from classifier.services.identity import identity_removed
 from classifier.services.scans import Upload, check_may_upload, new_to, take_in
 
 KEY_PATTERN = re.compile(r"[\x21-\x7e]{1,255}")
@@ -47,15 +50,18 @@ def receive_scans(
     destination: Destination,
     key: str = "",
     one_scan: bool = False,
+    remove_identity: bool | None = None,
 ) -> list[Upload]:
     """Take in ``files`` as scans, opening a case when ``destination`` names none: everything or nothing.
 
-    With ``one_scan`` files that are several scans are refused.
+    With ``one_scan`` files that are several scans are refused. ``remove_identity`` takes the patient out of
+    DICOM files; None is what the installation does.
 
     A ``key`` makes a retry return what the first attempt made; an attempt that failed leaves it free.
     """
     case = _named_case(actor, destination)
-    with unpacked(files) as incoming:
+    wanted = settings.REMOVE_IDENTITY if remove_identity is None else remove_identity
+    with _nameless(files, wanted=wanted) as incoming:
         scans = read_scans(incoming, sent=len(files))
         if one_scan and len(scans) > 1:
             raise UserFacingError("one_scan_only", _("Send the files of one scan at a time here."))
@@ -66,6 +72,17 @@ def receive_scans(
             return _take_in(actor, case, destination, scans, key, digest)
         except _KeyTaken:
             return _replay(actor, IdempotencyKey.objects.get(user=actor.user, key=key), digest, scans)
+
+
+@contextmanager
+def _nameless(files: Sequence[File], *, wanted: bool) -> Iterator[list[Incoming]]:  # type: ignore[type-arg]
+    sent = len(files)
+    with (
+        unpacked(files) as incoming,
+        telling_which(incoming, sent=sent),
+        identity_removed(incoming, wanted=wanted) as items,
+    ):
+        yield items
 
 
 def _named_case(actor: Actor, destination: Destination) -> Case | None:

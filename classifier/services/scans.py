@@ -141,6 +141,7 @@ def _create(actor: Actor, case: Case, checked: CheckedScan, shelf: Shelf) -> Sca
         files=len(checked.files),
         size=sum(item.size for item in checked.files),
         kind=checked.facts["kind"],
+        identity_removed=checked.facts.get("identity_removed", False),
     )
     queue_analysis(actor=actor, scan=scan)
     return scan

@@ -15,6 +15,7 @@ from classifier.audit import Actor
 from classifier.errors import UserFacingError
 from classifier.models import Case, Scan
 from classifier.services.files import Incoming, check_count, safe_name, scans_in, unpack_one, within_limits
+from classifier.services.identity import identity_removed
 from classifier.services.scans import Upload, check_may_upload, store_scans
 
 ACCEPTED, ALREADY_THERE, REFUSED = "accepted", "already_there", "refused"
@@ -35,10 +36,17 @@ class FileResult:
     scan: Scan | None = None
 
 
-def upload_each(*, actor: Actor, case: Case, files: Sequence[File]) -> list[FileResult]:  # type: ignore[type-arg]
+def upload_each(
+    *,
+    actor: Actor,
+    case: Case,
+    files: Sequence[File],  # type: ignore[type-arg]
+    remove_identity: bool = False,
+) -> list[FileResult]:
     """Take in every scan; a bad file keeps out the series it belongs to, and no other.
 
-    One result for each file, in their order. Raises `UserFacingError` for what concerns all of them:
+    ``remove_identity`` takes the patient out of DICOM files before anything is stored. One result for each
+    file, in their order. Raises `UserFacingError` for what concerns all of them:
     no file at all, or too many.
     """
     check_may_upload(actor=actor, case=case)
@@ -48,7 +56,7 @@ def upload_each(*, actor: Actor, case: Case, files: Sequence[File]) -> list[File
     with tempfile.TemporaryDirectory(dir=settings.FILE_UPLOAD_TEMP_DIR) as folder:
         found = [_unpacked(file, Path(folder) / str(place)) for place, file in enumerate(files)]
         items = within_limits(item for one in found if isinstance(one, list) for item in one)
-        results = iter(_take_in(actor, case, items))
+        results = iter(_take_in(actor, case, items, remove_identity))
         return [
             one if isinstance(one, FileResult) else _of_one_file(file, [next(results) for _item in one])
             for file, one in zip(files, found, strict=True)
@@ -63,29 +71,38 @@ def _unpacked(file: File, folder: Path) -> list[Incoming] | FileResult:  # type:
         return _refused(_shown(file), error)
 
 
-def _take_in(actor: Actor, case: Case, items: Sequence[Incoming]) -> list[FileResult]:
+def _take_in(actor: Actor, case: Case, items: Sequence[Incoming], remove_identity: bool) -> list[FileResult]:
     """One result for each item, in their order."""
     results: dict[int, FileResult] = {}
     for group in inference.grouped([item.content for item in items]):
         members = [items[index] for index in group]
-        results |= zip(group, _take_in_group(actor, case, members), strict=True)
+        results |= zip(group, _take_in_group(actor, case, members, remove_identity), strict=True)
     return [results[index] for index in range(len(items))]
 
 
-def _take_in_group(actor: Actor, case: Case, items: Sequence[Incoming]) -> Iterator[FileResult]:
+def _take_in_group(
+    actor: Actor, case: Case, items: Sequence[Incoming], remove_identity: bool
+) -> Iterator[FileResult]:
     """The files of one series, all of them or none."""
     try:
-        scans = scans_in(items)
-        uploads = store_scans(actor=actor, case=case, scans=scans)
+        with identity_removed(items, wanted=remove_identity) as kept:
+            uploads = _store(actor, case, kept)
     except UserFacingError as error:
         yield from _refusals(items, error)
         return
+    for item, upload in zip(items, uploads, strict=True):
+        yield _taken(item.name, upload)
+
+
+def _store(actor: Actor, case: Case, items: Sequence[Incoming]) -> list[Upload]:
+    """For each file the scan that it is part of."""
+    scans = scans_in(items)
+    uploads = store_scans(actor=actor, case=case, scans=scans)
     upload_of = {
         file.sha256: upload for scan, upload in zip(scans, uploads, strict=True) for file in scan.files
     }
-    for item in items:
-        upload = upload_of.get(item.sha256)  # none for a copy of an image that is there in other bytes
-        yield _taken(item.name, upload or Upload(uploads[0].scan, created=False))
+    elsewhere = Upload(uploads[0].scan, created=False)  # for a copy of an image that is there in other bytes
+    return [upload_of.get(item.sha256, elsewhere) for item in items]
 
 
 def _refusals(items: Sequence[Incoming], error: UserFacingError) -> Iterator[FileResult]:
