@@ -9,6 +9,7 @@ from string import Formatter
 
 import pytest
 from babel.messages.catalog import Catalog, Message
+from django.apps import apps
 from django.conf import settings
 from django.utils import translation
 
@@ -28,7 +29,7 @@ SPEAKING = [
 ERRORS = {"UserFacingError", "NotAllowed", "Conflict", "ValidationError", "ParseError", "ErrorDetail"}
 SPOKEN = {"alt", "aria-label", "placeholder", "title", "aria-description"}
 # Names and signs that are the same in every language.
-ALIKE = {"MB", "mm", "SHA"}
+ALIKE = {"MB", "mm", "mm²", "px", "px²", "SHA", "PDF"}
 # Blocks whose content is attributes, not words.
 ATTRIBUTES = "body_class|body_attributes|coltype"
 
@@ -72,6 +73,10 @@ def _blank(text: str) -> str:
     ):
         text = re.sub(pattern, "", text, flags=re.DOTALL)
     return text
+
+
+# Columns that no page names.
+UNSEEN = {"id"}
 
 
 def unmarked_errors(tree: ast.AST) -> Iterator[int]:
@@ -173,3 +178,11 @@ def places(text: str) -> list[str]:
     """`%(name)s`, `%s` and `{name}` in a text, sorted."""
     named = [name for _, name, _, _ in Formatter().parse(text.replace("%", "")) if name]
     return sorted(named + re.findall(r"%(?:\(\w+\))?\.?\d*[sdf%]", text))
+
+
+def test_every_column_has_a_name_to_translate() -> None:
+    options = [model._meta for model in apps.get_app_config("classifier").get_models()]
+    columns = [field for one in options for field in one.local_fields if not field.primary_key]
+    shown = [field for field in columns if field.editable or field.auto_created is False]
+    bare = {field.name for field in shown if isinstance(field.verbose_name, str)}
+    assert bare - UNSEEN == set(), "name them in classifier/models/names.py"
