@@ -17,24 +17,13 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from classifier.audit import Actor
-from classifier.models import (
-    Adjudication,
-    Analysis,
-    AuditEvent,
-    ModelVersion,
-    Report,
-    Review,
-    Scan,
-    User,
-    WorkerHeartbeat,
-)
+from classifier.models import AuditEvent, ModelVersion, Scan, User, WorkerHeartbeat
 from classifier.models.tokens import Scope
-from classifier.services.reports import sign_report
-from classifier.services.reviews import submit_review
 from classifier.services.tokens import issue_token
 from tests.conftest import NEURO
 from tests.pages.test_access import TABLE as PAGES
 from tests.pages.test_access import address_of  # noqa: F401
+from tests.signed import read_and_signed
 from tests.worker import Worker, outlined, worker  # noqa: F401
 
 # alice: clinician; rita: reviewer of the same department; bob: clinician of another; otto: auditor;
@@ -162,7 +151,7 @@ def root(make_user: Callable[..., User]) -> User:
 def keys(scan: Scan, alice: User, rita: User, worker: Worker) -> dict[str, Any]:  # noqa: F811
     """What stands in an address, by the model or page it names; every row belongs to Neuroradiology."""
     analysis = worker.finish(scan, outlined())
-    review, decided, report = read_and_signed(analysis, rita)
+    signed = read_and_signed(analysis, rita)
     token, _ = issue_token(actor=Actor.command(), user=alice, name="bridge", scopes=["scans:read"])
     now = timezone.now()
     beat = WorkerHeartbeat.objects.create(
@@ -173,9 +162,9 @@ def keys(scan: Scan, alice: User, rita: User, worker: Worker) -> dict[str, Any]:
         "case": scan.case_id,
         "scan": scan.pk,
         "analysis": analysis.pk,
-        "review": review.pk,
-        "adjudication": decided.pk,
-        "report": report.pk,
+        "review": signed.first.pk,
+        "adjudication": signed.adjudication.pk,
+        "report": signed.report.pk,
         "apitoken": token.pk,
         "user": alice.pk,
         "group": Group.objects.get(name=NEURO).pk,
@@ -183,23 +172,6 @@ def keys(scan: Scan, alice: User, rita: User, worker: Worker) -> dict[str, Any]:
         "workerheartbeat": beat.pk,
         "auditevent": AuditEvent.objects.latest("pk").pk,
     }
-
-
-def read_and_signed(analysis: Analysis, reader: User) -> tuple[Review, Adjudication, Report]:
-    """Rows as they stand after two reads that differ, a third person's decision and a signature."""
-    actor = Actor(user=reader, via="page")
-    first = submit_review(actor=actor, analysis=analysis, verdict="agree")
-    second, third = (User.objects.create(username=name) for name in ("second", "third"))
-    decided = Adjudication.objects.create(
-        analysis=analysis,
-        first_read=first,
-        second_read=Review.objects.create(analysis=analysis, reviewer=second, verdict="cannot_tell"),
-        first_reader=reader,
-        second_reader=second,
-        adjudicator=third,
-        answer="glioma",
-    )
-    return first, decided, sign_report(actor=actor, case=analysis.scan.case)
 
 
 API_KEYS = {

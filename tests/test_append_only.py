@@ -24,8 +24,7 @@ from classifier.models import (
     User,
 )
 from classifier.services.analyses import request_analysis
-from classifier.services.reports import sign_report
-from classifier.services.reviews import submit_review
+from tests.signed import read_and_signed
 from tests.worker import Worker, worker  # noqa: F401
 
 WRITTEN_ONCE = [Adjudication, AuditEvent, Report, ReportedAnalysis, Review, Scan, ScanFile]
@@ -35,19 +34,7 @@ WRITTEN_ONCE = [Adjudication, AuditEvent, Report, ReportedAnalysis, Review, Scan
 def facts(scan: Scan, alice: User, worker: Worker) -> Analysis:  # noqa: F811
     """One row of everything, with a finished analysis."""
     analysis = worker.finish(scan)
-    actor = Actor(user=alice, via="page")
-    first = submit_review(actor=actor, analysis=analysis, verdict="agree")
-    second, third = (User.objects.create(username=name) for name in ("second", "third"))
-    Adjudication.objects.create(
-        analysis=analysis,
-        first_read=first,
-        second_read=Review.objects.create(analysis=analysis, reviewer=second, verdict="cannot_tell"),
-        first_reader=alice,
-        second_reader=second,
-        adjudicator=third,
-        answer="glioma",
-    )
-    sign_report(actor=actor, case=scan.case)
+    read_and_signed(analysis, alice)
     return analysis
 
 

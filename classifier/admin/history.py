@@ -79,6 +79,7 @@ class CaseAdmin(HistoryAdmin):
             _scans(obj),
             _analyses(Analysis.objects.filter(scan__case=obj)),
             _reviews(Review.objects.filter(analysis__scan__case=obj)),
+            _reports(obj),
         ]
 
     def note_look(self, actor: Actor, obj: Case) -> None:
@@ -275,6 +276,22 @@ def _reviews(found: Any) -> Table:
             review.get_verdict_display(),
             review.get_label_display(),
             review.comment,
+        ),
+    )
+
+
+def _reports(case: Case) -> Table:
+    return Table.of(
+        _("Reports"),
+        (_("Report"), _("Version"), _("Answer"), _("Signed by"), _("Signed at"), _("Reason")),
+        case.reports.select_related("author").defer("content").order_by("-version"),
+        lambda report: (
+            link(report),
+            report.version,
+            report.get_answer_display(),
+            report.author,
+            report.created_at,
+            report.reason,
         ),
     )
 

@@ -10,6 +10,7 @@ from classifier.audit import Actor
 from classifier.models import Analysis, ApiToken, AuditEvent, Case, Patient, Review, Scan, User
 from classifier.services.reviews import submit_review
 from classifier.services.tokens import issue_token
+from tests.signed import Signed, read_and_signed
 from tests.worker import Worker, worker  # noqa: F401
 
 
@@ -35,6 +36,12 @@ def history(case: Case, scan: Scan, rita: User, worker: Worker) -> History:  # n
     )
     token, _ = issue_token(actor=Actor.command(), user=rita, name="PACS", scopes=["scans:read"])
     return History(case.patient, case, scan, analysis, review, token)
+
+
+@pytest.fixture
+def signed(history: History, rita: User) -> Signed:
+    """What follows two reads: a decision between them and a report."""
+    return read_and_signed(history.analysis, rita)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from classifier.models import User
 from tests.admin.conftest import History
 from tests.admin.test_read_only import a_row, address
 
+pytestmark = pytest.mark.usefixtures("signed")
 ACTS = [
     "classifier_user_add",
     "classifier_apitoken_add",

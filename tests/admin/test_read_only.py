@@ -12,12 +12,14 @@ from django.urls import reverse
 from django.utils import timezone
 
 from classifier.models import (
+    Adjudication,
     Analysis,
     ApiToken,
     AuditEvent,
     Case,
     ModelVersion,
     Patient,
+    Report,
     Review,
     Scan,
     User,
@@ -25,8 +27,9 @@ from classifier.models import (
 )
 from tests.admin.conftest import History
 
+pytestmark = pytest.mark.usefixtures("signed")
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
-HISTORY_MODELS = [Patient, Case, Scan, Analysis, Review, AuditEvent, ModelVersion]
+HISTORY_MODELS = [Patient, Case, Scan, Analysis, Review, Adjudication, Report, AuditEvent, ModelVersion]
 
 
 def address(model: Any, page: str, *args: Any) -> str:

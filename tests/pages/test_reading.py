@@ -1,0 +1,238 @@
+"""Reading as a department wants it, and signing off, on the pages."""
+
+import io
+from collections.abc import Callable
+from typing import Any
+
+import pypdf
+import pytest
+from django.contrib.auth.models import Group
+from django.test import Client
+from django.urls import reverse
+
+from classifier.audit import Actor
+from classifier.models import Adjudication, Analysis, Report, Review, Role, Scan, User
+from classifier.services.departments import set_reading_policy
+from tests.conftest import NEURO
+from tests.pages.conftest import SignedIn
+from tests.pages.reading import words
+from tests.worker import Worker
+
+HOSTILE = "<script>alert(1)</script> {{ settings.SECRET_KEY }}"
+
+
+@pytest.fixture
+def analysis(scan: Scan, worker: Worker) -> Analysis:
+    return worker.finish(scan)
+
+
+@pytest.fixture
+def reads(ada: User) -> Callable[..., None]:
+    def reads(*, second_reader: bool = False, blind: bool = False) -> None:
+        set_reading_policy(
+            actor=Actor(user=ada, via="admin"),
+            department=Group.objects.get(name=NEURO),
+            second_reader=second_reader,
+            blind=blind,
+        )
+
+    return reads
+
+
+def page(client: Client, name: str, key: Any) -> Any:
+    return client.get(reverse(name, args=[key]))
+
+
+def review(client: Client, analysis: Analysis, **form: str) -> Any:
+    return client.post(reverse("review", args=[analysis.pk]), form)
+
+
+def report_form(client: Client, analysis: Analysis, **form: str) -> dict[str, str]:
+    """What the page's own form would send, with ``form`` over it."""
+    shown = page(client, "report", analysis.scan.case_id).context["form"]
+    sent = {name: shown[name].value() for name in shown.fields}
+    return {name: value for name, value in (sent | form).items() if value is not None}
+
+
+def sign(client: Client, analysis: Analysis, **form: str) -> Any:
+    return client.post(reverse("report", args=[analysis.scan.case_id]), report_form(client, analysis, **form))
+
+
+# --- Blind and second reader -------------------------------------------------------------------------
+
+
+def test_a_blind_reader_finds_no_trace_of_the_answer_before_their_own(
+    signed_in: SignedIn, rita: User, analysis: Analysis, reads: Callable[..., None]
+) -> None:
+    reads(blind=True)
+    client = signed_in(rita)
+    addresses = [
+        reverse("worklist"),
+        reverse("case", args=[analysis.scan.case_id]),
+        reverse("case_history", args=[analysis.scan.case_id]),
+        reverse("scan", args=[analysis.scan_id]),
+        reverse("review", args=[analysis.pk]),
+        reverse("report", args=[analysis.scan.case_id]),
+    ]
+    for address in addresses:
+        told = words(client.get(address))
+        assert "suspected" not in told.replace("Tumour suspected", "", 1) or address == reverse("worklist")
+        assert "97%" not in told
+        assert "90%" not in told
+    case = words(client.get(addresses[1]))
+    assert "Your department reads blind." in case
+    assert "To be read" in case
+    form = page(client, "review", analysis.pk).content.decode()
+    assert 'value="agree"' not in form
+    assert "wrong_region" not in form
+    assert review(client, analysis, verdict="correct", label="glioma").status_code == 302
+    case = words(client.get(addresses[1]))
+    assert "Glioma suspected" in case
+    assert "97%" in case
+    assert "rita agrees: Glioma blind" in case
+
+
+def test_the_first_read_is_shown_to_the_second_reader_afterwards(
+    browser: Client, signed_in: SignedIn, rita: User, analysis: Analysis, reads: Callable[..., None]
+) -> None:
+    reads(second_reader=True)
+    review(browser, analysis, verdict="agree", comment="Ring of contrast.")
+    second = signed_in(rita)
+    case = words(page(second, "case", analysis.scan.case_id))
+    assert "A first read is recorded." in case
+    assert "Ring of contrast." not in case
+    review(second, analysis, verdict="agree")
+    assert "Ring of contrast." in words(page(second, "case", analysis.scan.case_id))
+
+
+# --- Region ------------------------------------------------------------------------------------------
+
+
+def test_a_box_in_words_says_where_the_finding_is(browser: Client, analysis: Analysis) -> None:
+    sent = {"verdict": "agree", "wrong_region": "on", "region": "1: 10, 20, 30, 40"}
+    assert review(browser, analysis, **sent).status_code == 302
+    assert Review.objects.get().region == {"slice": 0, "box": [10, 20, 30, 40]}
+    assert "wrong region" in words(page(browser, "case", analysis.scan.case_id))
+
+
+@pytest.mark.parametrize("region", ["left", "1: 10, 20", "1 2 3 4 5 6", "1: 30, 20, 10, 40", "9: 1, 2, 3, 4"])
+def test_a_box_that_is_none_is_refused(region: str, browser: Client, analysis: Analysis) -> None:
+    response = review(browser, analysis, verdict="agree", wrong_region="on", region=region)
+    assert response.status_code == 400
+    assert not Review.objects.exists()
+
+
+# --- Adjudication ------------------------------------------------------------------------------------
+
+
+def test_a_third_person_sees_both_reads_and_decides(
+    browser: Client,
+    signed_in: SignedIn,
+    rita: User,
+    make_user: Callable[..., User],
+    analysis: Analysis,
+    reads: Callable[..., None],
+) -> None:
+    reads(second_reader=True, blind=True)
+    review(browser, analysis, verdict="correct", label="glioma", comment="Ring of contrast.")
+    review(signed_in(rita), analysis, verdict="correct", label="notumor", comment=HOSTILE)
+    third = signed_in(make_user("carl", Role.REVIEWER, NEURO))
+    case = page(third, "case", analysis.scan.case_id)
+    assert reverse("adjudication", args=[analysis.pk]) in case.content.decode()
+    shown = page(third, "adjudication", analysis.pk)
+    assert "Ring of contrast." in words(shown)
+    assert "<script>alert" not in shown.content.decode()
+    own = words(page(browser, "adjudication", analysis.pk))
+    assert "You have read this yourself; a third person decides." in own
+    assert browser.post(reverse("adjudication", args=[analysis.pk]), {"answer": "glioma"}).status_code == 403
+    done = third.post(
+        reverse("adjudication", args=[analysis.pk]), {"answer": "glioma", "comment": "Two slices."}
+    )
+    assert done.status_code == 302
+    assert Adjudication.objects.get().adjudicator.username == "carl"
+    case = words(page(browser, "case", analysis.scan.case_id))
+    assert "carl decided between the reads: Glioma" in case
+    assert "Add a review" not in case
+
+
+# --- Report ------------------------------------------------------------------------------------------
+
+
+def test_what_is_missing_stands_where_the_signature_would(browser: Client, analysis: Analysis) -> None:
+    shown = page(browser, "report", analysis.scan.case_id)
+    assert "A scan has not been read yet." in words(shown)
+    assert "Sign the report" not in words(shown)
+    assert "A scan has not been read yet." in words(page(browser, "case", analysis.scan.case_id))
+
+
+def test_a_case_is_signed_off_and_its_report_downloaded(browser: Client, analysis: Analysis) -> None:
+    review(browser, analysis, verdict="agree")
+    assert "Sign off" in words(page(browser, "case", analysis.scan.case_id))
+    response = sign(browser, analysis, impression=HOSTILE)
+    assert response["Location"] == reverse("report", args=[analysis.scan.case_id])
+    shown = browser.get(response["Location"])
+    assert "Version 1, which holds" in words(shown)
+    assert "<script>alert" not in shown.content.decode()
+    report = Report.objects.get()
+    assert report.answer == "glioma"
+    pdf = browser.get(reverse("report_pdf", args=[report.pk]), {"language": "es"})
+    assert pdf["Content-Type"] == "application/pdf"
+    assert pdf["Content-Disposition"].startswith("attachment")
+    assert "sandbox" in pdf["Content-Security-Policy"]
+    reader = pypdf.PdfReader(io.BytesIO(pdf.content))
+    assert reader.trailer["/Root"]["/Lang"] == "es"
+    case = words(page(browser, "case", analysis.scan.case_id))
+    assert "Report, version 1: Glioma" in case
+    assert "Add a review" not in case
+    assert review(browser, analysis, verdict="agree").status_code == 409
+
+
+def test_an_amendment_needs_its_reason_and_keeps_the_first_version(
+    browser: Client, analysis: Analysis
+) -> None:
+    review(browser, analysis, verdict="agree")
+    sign(browser, analysis)
+    assert sign(browser, analysis, reason="").status_code == 400
+    assert sign(browser, analysis, reason="Wrong side.", answer="meningioma").status_code == 302
+    shown = words(page(browser, "report", analysis.scan.case_id))
+    assert "Version 2, which holds" in shown
+    assert "Wrong side." in shown
+    assert "All versions" in shown
+    assert [report.answer for report in Report.objects.order_by("version")] == ["glioma", "meningioma"]
+
+
+def test_two_who_sign_at_once_do_not_sign_unseen(
+    browser: Client, signed_in: SignedIn, rita: User, analysis: Analysis
+) -> None:
+    review(browser, analysis, verdict="agree")
+    seen = report_form(browser, analysis)
+    review(signed_in(rita), analysis, verdict="correct", label="meningioma")
+    response = browser.post(reverse("report", args=[analysis.scan.case_id]), seen)
+    assert response.status_code in {400, 409}
+    assert not Report.objects.exists()
+
+
+def test_who_may_not_sign_sees_the_report_without_a_form(
+    browser: Client, signed_in: SignedIn, otto: User, analysis: Analysis
+) -> None:
+    review(browser, analysis, verdict="agree")
+    assert "Not signed yet" in words(page(signed_in(otto), "report", analysis.scan.case_id))
+    sign(browser, analysis)
+    shown = words(page(signed_in(otto), "report", analysis.scan.case_id))
+    assert "Version 1, which holds" in shown
+    assert "Amend the report" not in shown
+
+
+def test_the_timeline_tells_reading_and_signing_in_words(browser: Client, analysis: Analysis) -> None:
+    review(browser, analysis, verdict="agree", wrong_region="on")
+    sign(browser, analysis)
+    sign(browser, analysis, reason="A slip.")
+    browser.get(reverse("report_pdf", args=[Report.objects.latest("version").pk]))
+    told = words(page(browser, "case_history", analysis.scan.case_id))
+    for sentence in (
+        "alice reviewed: agree, Glioma, wrong region",
+        "alice signed the report: Glioma",
+        "alice amended the report, version 2: Glioma",
+        "alice downloaded the report",
+    ):
+        assert sentence in told
