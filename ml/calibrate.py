@@ -9,6 +9,7 @@ import PIL.Image
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
+from ml import findings
 from ml.decision import HEALTHY, Familiar, softmax
 
 SPECIFICITY: Final = 0.9
@@ -20,7 +21,7 @@ SLACK: Final = 1.3
 COVERAGE_LOSS: Final = 0.05
 LEAST_MARGIN, WIDEST_MARGIN = 0.05, 0.3
 BINS: Final = 15
-MASK_LEVELS: Final = (0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7)
+MASK_LEVELS: Final = (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7)
 CONTRADICTED: Final = 0.02
 LEAST_AREA: Final = 0.002
 
@@ -76,9 +77,9 @@ def outline(masks: NDArray[np.float32], truths: NDArray[np.uint8], targets: Targ
     """
     drawn = truths.max(axis=(1, 2)) > 128
     truth = reduced(truths[drawn], masks.shape[1]) >= 128
-    best = max(MASK_LEVELS, key=lambda level: mean_dice(masks[drawn] >= level, truth)) if drawn.any() else 0.5
-    areas = (masks[targets == HEALTHY] >= best).mean(axis=(1, 2))
-    limit = float(np.quantile(areas, 1 - CONTRADICTED)) if areas.size else 1.0
+    best = max(MASK_LEVELS, key=lambda level: mean_dice(masks[drawn] > level, truth)) if drawn.any() else 0.5
+    areas = [findings.share(mask, best) for mask in masks[targets == HEALTHY]]
+    limit = float(np.quantile(areas, 1 - CONTRADICTED)) if areas else 1.0
     return {"mask": best, "mask_area": round(max(limit, LEAST_AREA), 5)}
 
 

@@ -39,6 +39,8 @@ LARGEST_DIFFERENCE: Final = 0.01
 FORMS: Final = ("int8", "float16", "float32")
 GOLDEN_INPUT: Final[dict[str, Any]] = {"side": 240, "phase": 0.7}
 GOLDEN_TOLERANCE: Final = 0.01
+AGGREGATION: Final[dict[str, Any]] = {"method": "run", "slices": 5, "kinds": "all"}
+"""How the slices of a scan become one answer, chosen by ``python -m ml aggregate``."""
 
 LIMITS: Final = (
     "Nearly all meningiomas and pituitary tumours are of one collection, on T1 after contrast.",
@@ -75,7 +77,7 @@ def export(run: Path, version: str, data: Path, root: Path = bundle.BUNDLES) -> 
 def _fill(draft: Path, run: Path, recipe: Recipe, data: Path) -> None:
     model = networks.build(recipe.network)
     model.load_weights(run / "best.weights.h5")
-    model.save_weights(draft / bundle.WEIGHTS)
+    _save_rounded(model, recipe, draft / bundle.WEIGHTS)
     form = _smallest_faithful(model, recipe, data, draft / bundle.NETWORK)
     chosen = {"weights_stored_as": form, **_calibrate(recipe, data, draft)}
     card = _card(draft.name, recipe, chosen, run)
@@ -88,6 +90,14 @@ def _fill(draft: Path, run: Path, recipe: Recipe, data: Path) -> None:
     _write(draft / bundle.CARD, {**card, "metrics": _headline(metrics)})
     bundle.seal(draft)
     Predictor.load(draft).warm_up()
+
+
+def _save_rounded(model: Any, recipe: Recipe, path: Path) -> None:
+    """Half the bytes: the weights in 16 bits, which ``model`` then has, too."""
+    half = networks.build(recipe.network, precision="float16")
+    half.set_weights(model.get_weights())
+    half.save_weights(path)
+    model.load_weights(path)
 
 
 def _smallest_faithful(model: Any, recipe: Recipe, data: Path, path: Path) -> str:
@@ -216,6 +226,7 @@ def _card(version: str, recipe: Recipe, chosen: dict[str, Any], run: Path) -> di
         "data": [{"table": name, "source": SOURCES[name]} for name in recipe.data.tables],
         "limits": _limits(recipe),
         **chosen,
+        "aggregation": AGGREGATION,
         "operating_point": f"lowest threshold with specificity {calibrate.SPECIFICITY} on validation",
         "recipe": json.loads((run / "recipe.json").read_text()),
         "versions": {

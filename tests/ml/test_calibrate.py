@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from ml import calibrate, decision
+from ml.labels import CLASSES
 
 RNG = np.random.default_rng(0)
 TARGETS = RNG.integers(0, 4, 2000)
@@ -78,3 +79,16 @@ def test_brier_runs_from_nothing_to_two() -> None:
     right = np.eye(4)[[0, 1]]
     assert calibrate.brier(right, np.array([0, 1])) == 0
     assert calibrate.brier(right, np.array([1, 0])) == 2
+
+
+def test_the_level_of_an_outline_is_the_one_that_agrees_best_with_the_experts() -> None:
+    truths = np.zeros((3, 16, 16), np.uint8)
+    truths[0, 4:12, 4:12] = 255
+    truths[1] = 128
+    masks = np.zeros((3, 4, 4), np.float32)
+    masks[0, 1:3, 1:3], masks[0, 0] = 0.42, 0.22
+    masks[2, 0, 0] = 0.9
+    targets = np.array([CLASSES.index("glioma"), CLASSES.index("glioma"), CLASSES.index("notumor")])
+    found = calibrate.outline(masks, truths, targets)
+    assert 0.22 <= found["mask"] < 0.42
+    assert found["mask_area"] == pytest.approx(1 / 16)
