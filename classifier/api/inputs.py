@@ -143,7 +143,9 @@ class SignForm(serializers.Serializer[Any]):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """A reason without a version is a slip: it must not become a first signature."""
         if attrs.get("reason") and "amends" not in attrs:
-            raise ValidationError({"amends": [ErrorDetail("Name the version you amend.", code="required")]})
+            raise ValidationError(
+                {"amends": [ErrorDetail(gettext("Name the version you amend."), code="required")]}
+            )
         return attrs
 
 

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from .access import DepartmentQuerySet
@@ -186,7 +187,7 @@ class Analysis(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"Analysis {str(self.id)[:8]}"
+        return gettext("Analysis %s") % str(self.id)[:8]
 
     @property
     def is_finished(self) -> bool:
@@ -252,7 +253,7 @@ class Review(AppendOnlyModel):
         indexes = [models.Index(fields=["-created_at", "-id"], name="review_newest")]
 
     def __str__(self) -> str:
-        return f"Review {str(self.id)[:8]}"
+        return gettext("Review %s") % str(self.id)[:8]
 
 
 class WorkerHeartbeat(models.Model):

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.contrib.auth.models import Group
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from .access import DepartmentQuerySet
@@ -148,7 +149,7 @@ class Case(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"Case {str(self.id)[:8]}"
+        return gettext("Case %s") % str(self.id)[:8]
 
     def save(self, *args: object, **kwargs: object) -> None:
         self.search_text = searchable(self.patient.reference, self.question)
@@ -187,7 +188,7 @@ class Scan(AppendOnlyModel):
         ]
 
     def __str__(self) -> str:
-        return f"Scan {str(self.id)[:8]}"
+        return gettext("Scan %s") % str(self.id)[:8]
 
 
 class ScanFileQuerySet(AppendOnlyRows, DepartmentQuerySet["ScanFile"]):

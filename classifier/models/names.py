@@ -77,6 +77,7 @@ NAMES = (
     _("registered at"),
     _("report"),
     _("reports"),
+    _("request digest"),
     _("requested by"),
     _("requested version"),
     _("review"),

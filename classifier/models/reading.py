@@ -6,6 +6,7 @@ from django.conf import settings
 from django.contrib.auth.models import Group
 from django.db import models
 from django.db.models import F, Q
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from .access import DepartmentQuerySet
@@ -88,7 +89,7 @@ class Adjudication(AppendOnlyModel):
         indexes = [models.Index(fields=["-created_at", "-id"], name="adjudication_newest")]
 
     def __str__(self) -> str:
-        return f"Adjudication {str(self.id)[:8]}"
+        return gettext("Adjudication %s") % str(self.id)[:8]
 
 
 class ReportQuerySet(AppendOnlyRows, DepartmentQuerySet["Report"]):
@@ -128,7 +129,8 @@ class Report(AppendOnlyModel):
         indexes = [models.Index(fields=["-created_at", "-id"], name="report_newest")]
 
     def __str__(self) -> str:
-        return f"Report {str(self.id)[:8]}, version {self.version}"
+        named = {"id": str(self.id)[:8], "version": self.version}
+        return gettext("Report %(id)s, version %(version)d") % named
 
 
 class ReportedAnalysisRows(AppendOnlyRows, models.QuerySet["ReportedAnalysis"]):
