@@ -8,11 +8,11 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 HERE = Path(__file__).parent
 # PDF/UA-1: tags, reading order, alternative texts, a language and a title, checked while it is set.
-ACCESSIBLE = ["ua-1"]
+ACCESSIBLE: Final = "ua-1"
 
 
 def set_pdf(template: str, *, data: Mapping[str, Any], files: Mapping[str, bytes]) -> bytes:
@@ -25,9 +25,9 @@ def set_pdf(template: str, *, data: Mapping[str, Any], files: Mapping[str, bytes
         for name, content in files.items():
             (root / name).write_bytes(content)
         shutil.copy(HERE / f"{template}.typ", root / "main.typ")
-        how = {"input": str(root / "main.typ"), "root": folder, "ignore_system_fonts": True}
+        main = root / "main.typ"
         try:
-            return bytes(typst.compile(**how, pdf_standards=ACCESSIBLE))
+            return typst.compile(main, root=root, ignore_system_fonts=True, pdf_standards=ACCESSIBLE)
         except typst.TypstError:
             # A letter that no font here has is shown as an empty box, which PDF/UA forbids; tags stay.
-            return bytes(typst.compile(**how))
+            return typst.compile(main, root=root, ignore_system_fonts=True)

@@ -90,7 +90,7 @@ class SignForm(forms.Form):
             initial["answer"] = sign_off.answers[0]
         if sign_off.report:
             initial |= {"answer": sign_off.report.answer, "impression": sign_off.report.impression}
-        super().__init__(*args, initial=initial, **kwargs)
+        super().__init__(*args, **(kwargs | {"initial": initial}))
         answer = self.fields["answer"]
         assert isinstance(answer, forms.ChoiceField)  # noqa: S101 - declared above
         answer.choices = [(one.value, one.label) for one in sign_off.answers]

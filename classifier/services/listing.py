@@ -40,7 +40,7 @@ def list_scans(*, actor: Actor, filters: Mapping[str, Any]) -> QuerySet[Scan]:
     scans: QuerySet[Scan] = Scan.objects.visible_to(actor.require_user()).select_related("case__patient")
     if answer := {name: filters[name] for name in ("status", "outcome") if name in filters}:
         newer = Analysis.objects.filter(scan=OuterRef("scan"), created_at__gt=OuterRef("created_at"))
-        latest = Analysis.objects.filter(~Exists(newer), scan=OuterRef("pk"), **answer)
+        latest: QuerySet[Analysis] = Analysis.objects.filter(~Exists(newer), scan=OuterRef("pk"), **answer)
         if "outcome" in answer:
             latest = with_open_answer(latest, actor.require_user())
         scans = scans.filter(Exists(latest))

@@ -18,7 +18,7 @@ from classifier.audit import Actor
 from classifier.errors import Conflict
 from classifier.models import Analysis, Answer, Case, DepartmentPolicy, ReportedAnalysis, Review, Scan, User
 
-NOTHING = {name: Analysis._meta.get_field(name).get_default() for name in Analysis.ANSWER_FIELDS}
+NOTHING = {name: getattr(Analysis(), name) for name in Analysis.ANSWER_FIELDS}
 COLUMNS = (
     "pk",
     "scan_id",
@@ -111,18 +111,21 @@ def readings(analyses: QuerySet[Analysis]) -> list[Reading]:
     """Of all these analyses, the earliest first; one question to the database."""
     found: dict[uuid.UUID, Reading] = {}
     rows = analyses.order_by("created_at", "pk", "reviews__created_at").values_list(*COLUMNS)
-    for pk, scan, case, *how, second, blind, adjudicator, adjudicated, version, review, reader, label in rows:
+    for row in rows:
+        pk, scan, case, status, outcome, tumour, second, blind, *decided, version, review, reader, label = row
         reading = found.setdefault(
             pk,
             Reading(
-                pk,
-                scan,
-                case,
-                *how,
+                analysis_id=pk,
+                scan_id=scan,
+                case_id=case,
+                status=status,
+                outcome=outcome,
+                tumour_probability=tumour,
                 second_reader=bool(second),
                 blind=bool(blind),
-                adjudicator=adjudicator,
-                adjudicated=adjudicated,
+                adjudicator=decided[0],
+                adjudicated=decided[1],
                 signed=version is not None,
             ),
         )

@@ -150,7 +150,7 @@ def _size(finding: Mapping[str, Any]) -> str:
 
 def _outcome(scan: Scan) -> str:
     if scan["status"] == Analysis.Status.FAILED:
-        return _("The analysis failed (%s)") % scan["error"]
+        return str(_("The analysis failed (%s)") % scan["error"])
     return str(Outcome(scan["outcome"]).label)
 
 
@@ -266,9 +266,9 @@ def _missed(test: Mapping[str, Any]) -> str:
 def _figure(value: Any) -> str:
     if not isinstance(value, Mapping) or value.get("value") is None:
         return NONE
-    low, high = value.get("interval") or (None, None)
-    interval = "" if low is None else f" ({percent(low)} - {percent(high)})"
-    return percent(value["value"]) + interval
+    share: float = value["value"]
+    bounds = [percent(bound) for bound in value.get("interval") or [] if bound is not None]
+    return percent(share) + (f" ({' - '.join(bounds)})" if bounds else "")
 
 
 def percent(share: float) -> str:
