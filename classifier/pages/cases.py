@@ -11,11 +11,13 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from classifier.errors import NotAllowed, UserFacingError
 from classifier.models import Case
+from classifier.pages import next_case
 from classifier.pages.forms import CaseForm
 from classifier.pages.middleware import refreshes_itself
 from classifier.pages.requests import SignedInRequest, form_data, page_actor
 from classifier.services import cases, history, reports, results
 from classifier.services.cases import PatientDetails
+from classifier.services.model_versions import registered_versions
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -46,12 +48,14 @@ def _open(request: SignedInRequest, form: CaseForm) -> Case:
 @require_safe
 def case_page(request: SignedInRequest, case_id: uuid.UUID) -> HttpResponse:
     case = cases.view_case(actor=page_actor(request), case_id=case_id)
+    next_case.arrive(request, case)
     start = _start(request)
     found, more = results.case_results(actor=page_actor(request), case=case, start=start)
     facts = {
         "case": case,
         "sign_off": reports.sign_off_of(actor=page_actor(request), case=case),
         "results": found,
+        "versions": registered_versions(),
         "open": [result.analysis for result in found if not result.analysis.is_finished],
         "glance": len(found) > 1,
         "previous": max(0, start - results.PAGE) if start else None,
@@ -72,7 +76,13 @@ def progress(request: SignedInRequest, case_id: uuid.UUID) -> HttpResponse:
     changed, still_open = results.progress(actor=actor, case=case, seen=seen)
     if not changed:
         return HttpResponse(status=204)
-    facts = {"case": case, "results": changed, "open": still_open, "glance": request.GET.get("glance") == "1"}
+    facts = {
+        "case": case,
+        "results": changed,
+        "versions": registered_versions(),
+        "open": still_open,
+        "glance": request.GET.get("glance") == "1",
+    }
     return render(request, "cases/_progress.html", facts)
 
 

@@ -13,9 +13,11 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from classifier.errors import NotAllowed
 from classifier.models import Case
 from classifier.pages.middleware import takes_files
+from classifier.pages.panes import pane_of
 from classifier.pages.pictures import inert
 from classifier.pages.requests import SignedInRequest, page_actor, wants_json
-from classifier.services import analyses, cases, results, scans
+from classifier.services import analyses, cases, priors, results, scans
+from classifier.services.model_versions import registered_versions
 from classifier.services.uploads import FileResult, upload_each
 
 
@@ -56,26 +58,44 @@ def _as_json(result: FileResult) -> dict[str, str]:
 
 @require_safe
 def scan_page(request: SignedInRequest, scan_id: uuid.UUID) -> HttpResponse:
-    """One scan on its own, slice by slice."""
-    scan = scans.view_scan(actor=page_actor(request), scan_id=scan_id)
-    result = results.scan_result(actor=page_actor(request), scan=scan)
-    index = _index(request.GET.get("slice", ""), result)
+    """The viewer: one scan slice by slice, or two of the same patient beside one another."""
+    actor = page_actor(request)
+    scan = scans.view_scan(actor=actor, scan_id=scan_id)
+    chosen = [scan]
+    if beside := _key(request.GET.get("beside", "")):
+        chosen.append(priors.view_prior(actor=actor, scan=scan, prior_id=beside))
+    slices = (request.GET.get("slice", ""), request.GET.get("beside_slice", ""))
+    panes = [
+        pane_of(
+            results.scan_result(actor=actor, scan=one),
+            number=number,
+            slice_text=slice_text,
+            analysis_id=request.GET.get("analysis", "") if number == 1 else "",
+        )
+        for number, (one, slice_text) in enumerate(zip(chosen, slices, strict=False), start=1)
+    ]
     facts = {
         "case": scan.case,
-        "result": result,
-        "index": index,
-        "open": [] if result.analysis.is_finished else [result.analysis],
-        "previous": index - 1 if index else None,
-        "next": index + 1 if index + 1 < result.slices else None,
+        "panes": panes,
+        "many_slices": any(pane.result.slices > 1 for pane in panes),
+        "has_outline": any(pane.outlined for pane in panes),
+        "has_decided": any(pane.tells_decided for pane in panes),
+        "three_planes": len(panes) == 1 and panes[0].result.slices > 1,
+        "result": panes[0].result,
+        "beside": chosen[1] if len(chosen) > 1 else None,
+        "priors": priors.priors_of(actor=actor, scan=scan),
+        "versions": registered_versions(),
+        "open": [] if panes[0].result.analysis.is_finished else [panes[0].result.analysis],
     }
     return render(request, "scans/scan.html", facts)
 
 
-def _index(text: str, result: results.Result) -> int:
-    """People count slices from 1."""
-    if not text.isdecimal():
-        return result.slice_shown
-    return max(0, min(int(text), result.slices) - 1)
+def _key(text: str) -> uuid.UUID | None:
+    """None where nothing, or nothing that could be a key, was given."""
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None
 
 
 @require_safe

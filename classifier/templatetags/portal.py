@@ -15,9 +15,9 @@ from classifier.models import Analysis, AuditEvent, Review
 from classifier.models.analysis import Label, Outcome
 from classifier.models.preferences import Theme
 from classifier.pages import wording
-from classifier.pages.reading_forms import ReviewForm
 from classifier.pages.guide import first_steps
-from classifier.sentences import translated
+from classifier.pages.reading_forms import ReviewForm
+from classifier.sentences import SENTENCES, translated
 from classifier.services.figures import Share
 
 register = template.Library()
@@ -137,6 +137,12 @@ def in_words(analysis: Analysis | None) -> str:
 def reason_words(analysis: Analysis) -> str:
     """Why uncertain or refused."""
     return translated(analysis.reason, analysis.reason_text or analysis.reason)
+
+
+@register.filter
+def refusal_words(code: str) -> str:
+    """Why a slice of a scan is not judged."""
+    return str(SENTENCES.get(code) or _("not judged"))
 
 
 @register.filter

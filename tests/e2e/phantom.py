@@ -1,7 +1,9 @@
 """Drawn heads for screenshots: they resemble an axial MRI slice and come from no patient."""
 
+import gzip
 import io
 
+import nibabel
 import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
@@ -17,6 +19,21 @@ def head_png(seed: int, *, tumour: str = "") -> bytes:
     buffer = io.BytesIO()
     PIL.Image.fromarray(pixels).save(buffer, "PNG")
     return buffer.getvalue()
+
+
+def volume_nifti(slices: int = 12, *, side: int = 96, spacing: float = 2.0) -> bytes:
+    """A head in ``slices`` axial slices as gzipped NIfTI: each with another grey, smaller towards the ends."""
+    rows, columns = np.mgrid[-1 : 1 : side * 1j, -1 : 1 : side * 1j]
+    height = np.linspace(-0.8, 0.8, slices)
+    radius = np.sqrt(1 - height**2)
+    inside = np.hypot(rows, columns)[..., np.newaxis] < 0.9 * radius
+    ventricles = (np.hypot(rows / 0.4, columns / 0.2) < 1)[..., np.newaxis] & inside
+    grey = np.where(ventricles, 200, 500) + 25 * np.arange(slices) + 40 * (columns[..., np.newaxis] > 0)
+    pixels = np.where(inside, grey, 0).astype(np.int16)
+    # From (row, column) of a picture seen from the feet to (left to right, back to front).
+    stored = pixels[::-1, ::-1].transpose(1, 0, 2)
+    image = nibabel.Nifti1Image(np.ascontiguousarray(stored), np.diag([spacing, spacing, 3.0, 1.0]))
+    return gzip.compress(image.to_bytes(), mtime=0)
 
 
 def _head(random: np.random.Generator, tumour: str) -> Field:

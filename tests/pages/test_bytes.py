@@ -77,11 +77,11 @@ def test_a_file_that_is_not_there_is_not_found(browser: Client, scan: Scan) -> N
 
 def test_a_scan_is_looked_at_slice_by_slice(browser: Client, series: Scan) -> None:
     url = reverse("scan", args=[series.pk])
-    middle = browser.get(url)
-    assert (middle.context["index"], middle.context["previous"], middle.context["next"]) == (10, 9, 11)
-    last = browser.get(url, {"slice": "99"})
-    assert (last.context["index"], last.context["next"]) == (19, None)
-    assert browser.get(url, {"slice": "0"}).context["index"] == 0
+    [middle] = browser.get(url).context["panes"]
+    assert (middle.index, middle.previous, middle.next) == (10, 9, 11)
+    [last] = browser.get(url, {"slice": "99"}).context["panes"]
+    assert (last.index, last.next) == (19, None)
+    assert browser.get(url, {"slice": "0"}).context["panes"][0].index == 0
     assert last_event().action == Action.SCAN_VIEWED
 
 

@@ -1,0 +1,67 @@
+"""`python -m tests.e2e.answers ANALYSIS`: an answer of the test's choice, given in the worker's place.
+
+What a model finds in a drawn head is its own affair; a viewer needs an outline to show.
+"""
+
+import os
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+SLICES, DECIDED, OUTLINED = 12, 7, (6, 7, 8)
+HEIGHT = WIDTH = 96
+
+
+def answer_in_the_workers_place(project: Path, folder: Path) -> None:
+    """Every analysis that waits in the portal of ``folder``; hold its workers meanwhile."""
+    environment = {"PATH": os.environ["PATH"], "PORTAL_DATA_DIR": str(folder)}
+    subprocess.run([sys.executable, "-m", "tests.e2e.answers"], cwd=project, env=environment, check=True)
+
+
+def main() -> None:
+    import django
+
+    os.environ["DJANGO_SETTINGS_MODULE"] = "mri_portal.settings"
+    django.setup()
+    from classifier.models import Analysis
+
+    for key in Analysis.objects.filter(status="queued").values_list("pk", flat=True):
+        _answer(key)
+
+
+def _answer(key: uuid.UUID) -> None:
+    from classifier.models import ModelVersion
+    from classifier.services import analyses
+
+    active = ModelVersion.objects.get(is_active=True)
+    with (
+        mock.patch.object(analyses, "prepare_model", return_value=active),
+        mock.patch.object(analyses.inference, "analyse", return_value=_prediction()),
+    ):
+        analyses.run_analysis(analysis_id=key)
+
+
+def _prediction() -> dict[str, Any]:
+    from tests.worker import PROBABILITIES, outlined
+
+    suspicion = [0.02, 0.03, 0.05, 0.08, 0.15, 0.42, 0.88, 0.97, 0.91, 0.35, 0.1, 0.04]
+    slices = [
+        {
+            "index": index,
+            "tumour_probability": share,
+            "refusal": "no_brain" if index == 0 else None,
+            "mask_area_px": 320 if index in OUTLINED else 0,
+            "probabilities": PROBABILITIES,
+        }
+        for index, share in enumerate(suspicion)
+    ]
+    answer = outlined(*OUTLINED, height=HEIGHT, width=WIDTH, slice_index=DECIDED, slices=slices)
+    answer["finding"] |= {"area_mm2": 1280.0, "diameter_mm": 51.2, "slice_index": DECIDED, "side": "right"}
+    return answer
+
+
+if __name__ == "__main__":
+    main()

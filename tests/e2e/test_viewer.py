@@ -1,0 +1,155 @@
+"""The viewer in a browser: slices, window, outline and measurements by mouse, by keyboard and by curve."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.e2e.answers import DECIDED, OUTLINED, SLICES, answer_in_the_workers_place
+from tests.e2e.browser import open_case
+from tests.e2e.conftest import watched_page
+from tests.e2e.phantom import volume_nifti
+from tests.e2e.portal import PROJECT, RunningPortal
+
+
+@pytest.fixture(scope="module")
+def address(browser: Browser, portal: RunningPortal, session: object) -> str:
+    """Of a volume of a drawn head, with an outline in three of its slices."""
+    with portal.workers_held(), watched_page(browser, storage_state=session) as page:
+        open_case(page, portal.url, "MRN-3D")
+        page.locator("input[type=file]").set_input_files(
+            [{"name": "head.nii.gz", "mimeType": "application/gzip", "buffer": volume_nifti()}]
+        )
+        page.get_by_role("link", name="Open").click()
+        page.locator("[data-stage]").wait_for()
+        answer_in_the_workers_place(PROJECT, portal.log.parent)
+        return page.url.split("?")[0]
+
+
+@pytest.fixture
+def stage(at_work: Page, address: str) -> Iterator[Locator]:
+    """The stage of a viewer that shows the slice that decided."""
+    at_work.goto(address)
+    stage = at_work.locator("[data-stage]")
+    at_slice(stage, DECIDED)
+    expect(stage).to_have_attribute("data-overlay", "filled")
+    yield stage
+
+
+def at_slice(stage: Locator, index: int) -> None:
+    """Waits until the picture of this slice, counted from 0, is on the canvas."""
+    expect(stage).to_have_attribute("data-ready", str(index))
+
+
+def centre(stage: Locator) -> tuple[float, float]:
+    box = stage.bounding_box()
+    assert box
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def colour(stage: Locator, dx: float = 0, dy: float = 0) -> list[int]:
+    """Of the canvas at its middle, or so many pixels beside it."""
+    script = """(stage, [dx, dy]) => {
+        const canvas = stage.querySelector("canvas"), dense = canvas.width / stage.clientWidth;
+        const [x, y] = [canvas.width / 2 + dx * dense, canvas.height / 2 + dy * dense];
+        return [...canvas.getContext("2d").getImageData(x, y, 1, 1).data.slice(0, 3)];
+    }"""
+    return list(stage.evaluate(script, [dx, dy]))
+
+
+def test_slices_scroll_by_key_wheel_slider_and_curve(stage: Locator, at_work: Page) -> None:
+    stage.focus()
+    for key, index in (
+        ("ArrowDown", DECIDED + 1),
+        ("ArrowUp", DECIDED),
+        ("Home", 0),
+        ("End", SLICES - 1),
+        ("PageUp", 1),
+    ):
+        at_work.keyboard.press(key)
+        at_slice(stage, index)
+    stage.hover()
+    at_work.mouse.wheel(0, 53)
+    at_slice(stage, 2)
+    slider = at_work.get_by_role("slider", name="Slice of scan 1")
+    slider.focus()
+    at_work.keyboard.press("ArrowRight")
+    at_slice(stage, 3)
+    expect(slider).to_have_attribute("aria-valuetext", "Slice 4 of 12, suspicion 8%")
+    curve = at_work.locator("[data-curve]")
+    box = curve.bounding_box()
+    assert box
+    curve.click(position={"x": box["width"] * 9 / 11, "y": 20})
+    at_slice(stage, 9)
+    at_work.keyboard.press("d")
+    at_slice(stage, DECIDED)
+    expect(at_work).to_have_url(re.compile(f"slice={DECIDED + 1}$"))
+    expect(at_work.locator("[data-said]")).to_have_text(f"Slice {DECIDED + 1} of 12, suspicion 97%")
+
+
+def test_the_picture_without_the_outline_is_one_key_away(stage: Locator, at_work: Page) -> None:
+    button = at_work.get_by_role("button", name="Overlay")
+    expect(button).to_have_attribute("aria-pressed", "true")
+    at_work.keyboard.press("o")
+    expect(button).to_have_attribute("aria-pressed", "false")
+    expect(stage).to_have_attribute("data-overlay", "")
+    at_work.keyboard.press("o")
+    expect(stage).to_have_attribute("data-overlay", "filled")
+    at_work.keyboard.press("b")
+    expect(stage).to_have_attribute("data-overlay", "border")
+    stage.focus()
+    at_work.keyboard.press("Home")
+    at_slice(stage, 0)
+    assert 0 not in OUTLINED
+    expect(stage).to_have_attribute("data-overlay", "")
+
+
+def test_dragging_sets_the_window_and_reset_takes_it_back(stage: Locator, at_work: Page) -> None:
+    expect(stage).to_have_attribute("data-window", "255/128")
+    before = colour(stage)
+    x, y = centre(stage)
+    at_work.mouse.move(x, y)
+    at_work.mouse.down()
+    at_work.mouse.move(x - 100, y - 40)
+    at_work.mouse.up()
+    expect(stage).to_have_attribute("data-window", "155/168")
+    assert colour(stage) != before
+    at_work.keyboard.press("i")
+    expect(at_work.get_by_role("button", name="Invert")).to_have_attribute("aria-pressed", "true")
+    at_work.keyboard.press("x")
+    expect(stage).to_have_attribute("data-window", "255/128")
+    assert colour(stage) == before
+
+
+def test_a_length_is_measured_in_millimetres_by_mouse_and_by_keys(stage: Locator, at_work: Page) -> None:
+    measured = at_work.locator("[data-measures] li")
+    at_work.keyboard.press("l")
+    stage.focus()
+    at_work.keyboard.press("Enter")
+    for _ in range(2):
+        at_work.keyboard.press("Shift+ArrowRight")
+    at_work.keyboard.press("Enter")
+    expect(measured).to_have_text([re.compile(rf"Length 40\.0 mm, slice {DECIDED + 1}")])
+    at_work.keyboard.press("e")
+    box = stage.bounding_box()
+    assert box
+    scale = min(box["width"], box["height"]) / 96  # pixels of the page for one of the slice
+    x, y = centre(stage)
+    at_work.mouse.move(x, y)
+    at_work.mouse.down()
+    at_work.mouse.move(x + 10 * scale, y + 20 * scale)
+    at_work.mouse.up()
+    expect(measured).to_have_count(2)
+    area = re.search(r"Area ([\d.]+) mm²", measured.nth(1).inner_text())
+    assert area
+    assert float(area[1]) == pytest.approx(3.14159 / 4 * 20 * 40, rel=0.05)
+    at_work.keyboard.press("n")
+    expect(measured).to_have_count(0)
+
+
+def test_the_keys_of_the_viewer_are_told_with_all_others(stage: Locator, at_work: Page) -> None:
+    at_work.keyboard.press("?")
+    told = at_work.get_by_role("dialog")
+    for line in ("o Overlay", "d To the slice that decided", "i Invert"):
+        expect(told.get_by_role("row", name=line)).to_be_visible()
