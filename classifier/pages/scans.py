@@ -1,59 +1,17 @@
-"""Scans: uploading them, looking at one, its picture, its file, analysing it anew."""
+"""Scans: looking at one, its picture, its file, analysing it anew."""
 
 import uuid
-from typing import Any
 
-from django.conf import settings
-from django.http import FileResponse, HttpResponse, HttpResponseBase, JsonResponse
+from django.http import FileResponse, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_POST, require_safe
 
-from classifier.errors import NotAllowed
-from classifier.models import Case
-from classifier.pages.middleware import takes_files
 from classifier.pages.panes import pane_of
 from classifier.pages.pictures import inert
-from classifier.pages.requests import SignedInRequest, page_actor, wants_json
-from classifier.services import analyses, cases, priors, results, scans
+from classifier.pages.requests import SignedInRequest, page_actor
+from classifier.services import analyses, priors, results, scans
 from classifier.services.model_versions import registered_versions
-from classifier.services.uploads import FileResult, upload_each
-
-
-@takes_files
-@require_http_methods(["GET", "HEAD", "POST"])
-def upload(request: SignedInRequest, case_id: uuid.UUID) -> HttpResponse:
-    """A page for a person; for the script that sends one file at a time, the answer as JSON."""
-    case = cases.find_case(actor=page_actor(request), case_id=case_id)
-    if not request.user.may_upload:
-        raise NotAllowed(_("Only clinicians upload scans."))
-    if request.method != "POST":
-        return render(request, "cases/upload.html", _upload_facts(case, []))
-    done = upload_each(actor=page_actor(request), case=case, files=request.FILES.getlist("file"))
-    status = 200 if any(result.scan for result in done) else done[0].status
-    if wants_json(request):
-        return JsonResponse({"results": [_as_json(result) for result in done]}, status=status)
-    return render(request, "cases/upload.html", _upload_facts(case, done), status=status)
-
-
-def _upload_facts(case: Case, done: list[FileResult]) -> dict[str, Any]:
-    return {
-        "case": case,
-        "done": done,
-        "max_megabytes": settings.MAX_UPLOAD_BYTES // 2**20,
-    }
-
-
-def _as_json(result: FileResult) -> dict[str, str]:
-    url = reverse("scan", args=[result.scan.pk]) if result.scan else ""
-    return {
-        "name": result.name,
-        "state": result.state,
-        "code": result.code,
-        "words": result.words,
-        "url": url,
-    }
 
 
 @require_safe

@@ -11,6 +11,7 @@ from classifier.pages import (
     reports,
     reviews,
     scans,
+    uploads,
     worklist,
 )
 
@@ -30,7 +31,7 @@ urlpatterns = [
     path("cases/<uuid:case_id>/", cases.case_page, name="case"),
     path("cases/<uuid:case_id>/progress/", cases.progress, name="progress"),
     path("cases/<uuid:case_id>/history/", cases.case_history, name="case_history"),
-    path("cases/<uuid:case_id>/upload/", scans.upload, name="upload"),
+    path("cases/<uuid:case_id>/upload/", uploads.upload, name="upload"),
     path("scans/<uuid:scan_id>/", scans.scan_page, name="scan"),
     path("scans/<uuid:scan_id>/picture/<int:index>.png", pictures.picture, name="picture"),
     path("scans/<uuid:scan_id>/volume.nii.gz", pictures.volume, name="volume"),

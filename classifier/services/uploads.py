@@ -7,18 +7,21 @@ from pathlib import Path
 
 from django.conf import settings
 from django.core.files.base import File
+from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from classifier import inference
 from classifier.audit import Actor
 from classifier.errors import UserFacingError
-from classifier.models import Case, Scan
+from classifier.models import Case, Scan, ScanFile
 from classifier.services.files import Incoming, check_count, safe_name, scans_in, unpack_one, within_limits
 from classifier.services.identity import identity_removed
 from classifier.services.scans import Upload, check_may_upload, store_scans
 
 ACCEPTED, ALREADY_THERE, REFUSED = "accepted", "already_there", "refused"
+ARRIVED = 20
+"""So many scans a page of uploads names."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,20 @@ def upload_each(
             one if isinstance(one, FileResult) else _of_one_file(file, [next(results) for _item in one])
             for file, one in zip(files, found, strict=True)
         ]
+
+
+def arrived_from(*, actor: Actor, case: Case) -> QuerySet[Scan]:
+    """The newest scans that this person has added, with the ``first_name`` and ``file_count`` of each."""
+    files = ScanFile.objects.filter(scan=OuterRef("pk"))
+    return (
+        Scan.objects.visible_to(actor.require_user())
+        .filter(case=case, uploaded_by=actor.require_user())
+        .annotate(
+            first_name=Subquery(files.order_by("position").values("original_name")[:1]),
+            file_count=Subquery(files.order_by().values("scan").annotate(many=Count("pk")).values("many")),
+        )
+        .order_by("-created_at", "-pk")[:ARRIVED]
+    )
 
 
 def _unpacked(file: File, folder: Path) -> list[Incoming] | FileResult:  # type: ignore[type-arg]

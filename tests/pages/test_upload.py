@@ -12,8 +12,10 @@ from django.urls import reverse
 from pytest_django.fixtures import Settings
 
 from classifier.models import Analysis, AuditEvent, Case, Scan, ScanFile
+from classifier.services.originals import open_stored
 from tests.conftest import upload
-from tests.ml.pictures import UPLOADED, brain_png
+from tests.ml.pictures import UPLOADED, brain_dicom, brain_png
+from tests.ml.volumes import dicom_slices
 from tests.pages.reading import actions, words
 
 JSON = {"Accept": "application/json"}
@@ -120,6 +122,49 @@ def test_no_other_form_takes_a_large_body(client: Client, db: None) -> None:
     size = django_settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1
     response = client.post("/sign-in/", {"file": SimpleUploadedFile("x", bytes(size))})
     assert response.status_code == 413
+
+
+def test_the_patient_is_removed_where_the_form_says_so(browser: Client, case: Case) -> None:
+    url = reverse("upload", args=[case.pk])
+    for choice, removed in (("remove", True), ("keep", False)):
+        browser.post(url, {"file": upload(brain_dicom(removed), "GARCIA.dcm"), "identity": choice})
+        scan = Scan.objects.order_by("created_at").last()
+        assert scan and scan.facts.get("identity_removed", False) is removed
+        with open_stored(scan.files.get()) as stored:
+            assert (b"Secret" in stored.read()) is not removed
+
+
+def test_a_form_that_does_not_say_does_what_the_installation_does(
+    browser: Client, case: Case, settings: Settings
+) -> None:
+    settings.REMOVE_IDENTITY = True
+    page = browser.get(reverse("upload", args=[case.pk])).content.decode()
+    assert 'value="remove" checked' in page
+    send(browser, case, upload(brain_dicom(), "GARCIA.dcm"))
+    assert Scan.objects.get().facts["identity_removed"] is True
+
+
+def test_an_unknown_choice_is_refused_and_nothing_is_stored(browser: Client, case: Case) -> None:
+    response = browser.post(
+        reverse("upload", args=[case.pk]), {"file": upload(brain_dicom()), "identity": "perhaps"}
+    )
+    assert response.status_code == 400
+    assert "identity_unknown" in words(response)
+    assert not Scan.objects.exists()
+
+
+def test_after_a_reload_the_page_says_what_has_arrived(browser: Client, case: Case) -> None:
+    send(browser, case, *(upload(data, f"IM{number}") for number, data in enumerate(dicom_slices(3))))
+    url = reverse("upload", args=[case.pk])
+    page = browser.get(url)
+    assert "What you have added to this case IM0 files: 3" in words(page)
+    assert reverse("scan", args=[Scan.objects.get().pk]) in page.content.decode()
+
+
+def test_each_file_of_a_series_leads_to_the_one_scan_it_became(browser: Client, case: Case) -> None:
+    files = [upload(data, f"IM{number}") for number, data in enumerate(dicom_slices(3))]
+    results = send(browser, case, *files, headers=JSON).json()["results"]  # type: ignore[attr-defined]
+    assert {result["url"] for result in results} == {reverse("scan", args=[Scan.objects.get().pk])}
 
 
 def test_a_hostile_name_is_shown_inert_and_without_its_folders(browser: Client, case: Case) -> None:
