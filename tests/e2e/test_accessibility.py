@@ -59,7 +59,7 @@ def test_no_page_keeps_anybody_out(theme: str, width: int, plain_page: Page, por
     scan = page.locator(".picture a").first.get_attribute("href")
     card = page.locator(".provenance a").first.get_attribute("href")
     paths = ("/", "/?q=none", "/figures/", "/cases/new/", "/settings/password/", "/nothing/", scan, card)
-    for url in (f"{case}history/", *(f"{portal.url}{path}" for path in paths)):
+    for url in (f"{case}history/", f"{case}report/", *(f"{portal.url}{path}" for path in paths)):
         page.goto(url)
         found += complaints(page)
     page.context.clear_cookies()

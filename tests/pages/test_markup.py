@@ -9,7 +9,10 @@ from django.conf import settings
 from django.test import Client
 from django.urls import reverse
 
+from classifier.audit import Actor
 from classifier.models import Scan
+from classifier.services.reports import amend_report, sign_report
+from classifier.services.reviews import submit_review
 from tests.worker import Worker
 
 TEMPLATES = sorted((settings.BASE_DIR / "templates").rglob("*.html"))
@@ -60,9 +63,22 @@ def pages(browser: Client, scan: Scan, worker: Worker) -> dict[str, Page]:
         reverse("upload", args=[scan.case_id]),
         reverse("scan", args=[scan.pk]),
         reverse("review", args=[analysis.pk]),
+        reverse("adjudication", args=[analysis.pk]),
+        reverse("report", args=[scan.case_id]),
         reverse("model_card", args=["test-1"]),
     ]
     found = {url: Page(browser.get(url).content.decode()) for url in urls}
+    actor = Actor(user=scan.uploaded_by, via="page")
+    submit_review(actor=actor, analysis=analysis, verdict="agree", wrong_region=True)
+    for word in ("ready", "signed", "amended"):
+        url = reverse("report", args=[scan.case_id])
+        found[f"{url} {word}"] = Page(browser.get(url).content.decode())
+        if word == "ready":
+            sign_report(actor=actor, case=scan.case)
+        elif word == "signed":
+            amend_report(actor=actor, case=scan.case, amends=1, reason="A slip.")
+    case = reverse("case", args=[scan.case_id])
+    found[f"{case} signed"] = Page(browser.get(case).content.decode())
     return found | {"/sign-in/": Page(Client().get("/sign-in/").content.decode())}
 
 
