@@ -14,8 +14,8 @@ from datetime import date, datetime, timedelta
 from math import ceil, sqrt
 from typing import Any
 
-from django.db.models import Count, Exists, OuterRef, QuerySet
-from django.db.models.functions import TruncDate
+from django.db.models import Count, Exists, OuterRef, QuerySet, TextField
+from django.db.models.functions import Cast, TruncDate
 from django.utils import timezone
 
 from classifier.models import Analysis, Answer, Case, Review, Scan, User
@@ -25,6 +25,7 @@ from classifier.services.reading import Reading, readings
 Z_95 = 1.959964
 TUMOURS = (Label.GLIOMA, Label.MENINGIOMA, Label.PITUITARY)
 SUSPECTED, FAILED = "suspected", "failed"
+TWO_READERS = "analysis__scan__case__department__reading_policy__second_reader"
 STANDINGS = (SUSPECTED, Outcome.NO_TUMOUR.value, Outcome.UNCERTAIN.value, Outcome.REFUSED.value, FAILED)
 
 
@@ -107,6 +108,8 @@ class _Scan:
     answered: datetime | None = None
     reviewed: datetime | None = None
     standing: str = ""
+    # What the machine said and what the reading came to, where one person reads.
+    said: tuple[str, str] | None = None
 
 
 @dataclass
@@ -127,7 +130,7 @@ def department_figures(*, user: User, department: int | None, weeks: int) -> Fig
     first = today - timedelta(days=today.weekday(), weeks=min(max(weeks, 1), 104) - 1)
     since = timezone.make_aware(datetime.combine(first, datetime.min.time()))
     scans = _scans(user, department, since)
-    reads = _reads(_analyses(user, department, since))
+    reads = _reads(scans.values(), _analyses(user, department, since))
     standings = Counter(scan.standing for scan in scans.values() if scan.standing)
     return Figures(
         cases_by_day=_cases_by_day(user, department, since, first, today),
@@ -162,24 +165,28 @@ def _cases_by_day(
     return [(day, counted.get(day, 0)) for day in days]
 
 
-def _scans(user: User, department: int | None, since: datetime) -> dict[uuid.UUID, _Scan]:
+def _scans(user: User, department: int | None, since: datetime) -> dict[str, _Scan]:
     rows = _of(Scan.objects.visible_to(user).filter(created_at__gte=since), "case__department", department)
-    scans = {
-        pk: _Scan(uploaded, brightness)
-        for pk, uploaded, brightness in rows.values_list("pk", "created_at", "facts__mean_brightness")
-    }
-    analyses = _analyses(user, department, since)
-    columns = ("scan_id", "status", "outcome", "finished_at")
-    for pk, status, outcome, finished in analyses.order_by("created_at").values_list(*columns):
-        if pk in scans:
-            scans[pk].answered = scans[pk].answered or finished
-            scans[pk].standing = _standing(status, outcome)
+    columns = ("created_at", "facts__mean_brightness")
+    scans = {key: _Scan(uploaded, bright) for key, uploaded, bright in _keyed(rows, "pk", *columns)}
+    analyses = _analyses(user, department, since).order_by("created_at")
+    for key, status, outcome, finished in _keyed(analyses, "scan_id", "status", "outcome", "finished_at"):
+        if key in scans:
+            scans[key].answered = scans[key].answered or finished
+            scans[key].standing = _standing(status, outcome)
     reviews = _of(Review.objects.visible_to(user), "analysis__scan__case__department", department)
-    reviewed = reviews.filter(analysis__scan__created_at__gte=since).order_by("created_at")
-    for pk, moment in reviewed.values_list("analysis__scan_id", "created_at"):
-        if pk in scans:
-            scans[pk].reviewed = scans[pk].reviewed or moment
+    reviews = reviews.filter(analysis__scan__created_at__gte=since).order_by("created_at")
+    columns = ("created_at", "analysis__outcome", "label", TWO_READERS)
+    for key, moment, outcome, label, two_readers in _keyed(reviews, "analysis__scan_id", *columns):
+        if key in scans:
+            scans[key].reviewed = scans[key].reviewed or moment
+            scans[key].said = None if two_readers else (outcome, label or Answer.CANNOT_TELL.value)
     return scans
+
+
+def _keyed(rows: QuerySet[Any], key: str, *columns: str) -> Iterable[tuple[Any, ...]]:
+    """The columns behind the key as text: to make ten thousands of UUIDs costs more than to ask for them."""
+    return rows.annotate(key_text=Cast(key, TextField())).values_list("key_text", *columns)
 
 
 def _standing(status: str, outcome: str) -> str:
@@ -189,10 +196,14 @@ def _standing(status: str, outcome: str) -> str:
     return SUSPECTED if outcome in TUMOUR_OUTCOMES else outcome
 
 
-def _reads(analyses: QuerySet[Analysis]) -> _Reads:
-    read = analyses.filter(Exists(Review.objects.filter(analysis=OuterRef("pk"))))
-    latest: dict[uuid.UUID, Reading] = {reading.scan_id: reading for reading in readings(read)}
-    return _Reads([(one.outcome, one.answer) for one in latest.values() if one.outcome and one.answer])
+def _reads(scans: Iterable[_Scan], analyses: QuerySet[Analysis]) -> _Reads:
+    """Where two persons read, `readings` alone knows what they have come to."""
+    pairs = [scan.said for scan in scans if scan.said and scan.said[0]]
+    read = Exists(Review.objects.filter(analysis=OuterRef("pk")))
+    by_two = analyses.filter(read, scan__case__department__reading_policy__second_reader=True)
+    latest: dict[uuid.UUID, Reading] = {reading.scan_id: reading for reading in readings(by_two)}
+    pairs += [(one.outcome, one.answer) for one in latest.values() if one.outcome and one.answer]
+    return _Reads(pairs)
 
 
 def _matrix(reads: _Reads) -> list[MatrixRow]:
@@ -221,8 +232,9 @@ def _shares(standings: Counter[str]) -> dict[str, Share]:
 
 def _weeks(scans: Iterable[_Scan], first: date, today: date) -> list[Week]:
     by_week: dict[date, list[_Scan]] = defaultdict(list)
+    zone = timezone.get_current_timezone()
     for scan in scans:
-        day = timezone.localdate(scan.uploaded)
+        day = scan.uploaded.astimezone(zone).date()
         by_week[day - timedelta(days=day.weekday())].append(scan)
     starts = [first + timedelta(weeks=number) for number in range((today - first).days // 7 + 1)]
     return [_week(start, by_week[start]) for start in starts]

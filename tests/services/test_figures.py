@@ -9,7 +9,7 @@ import pytest
 from django.contrib.auth.models import Group
 from django.utils import timezone
 
-from classifier.models import Analysis, Answer, Case, ModelVersion, Review, Scan, User
+from classifier.models import Analysis, Answer, Case, DepartmentPolicy, ModelVersion, Review, Scan, User
 from classifier.services.figures import Figures, Share, Turnaround, department_figures
 from tests.conftest import NEURO, ORTHO
 
@@ -123,6 +123,18 @@ def test_weeks_tell_of_drift(add: Add, alice: User) -> None:
     assert weeks[-2] == type(weeks[-2])(weeks[-2].start, 0, None, weeks[-2].standings)
     assert weeks[-3].brightness == pytest.approx(0.9)
     assert of(alice, weeks=1).weeks == weeks[-1:]
+
+
+def test_where_two_persons_read_only_what_they_have_come_to_counts(
+    add: Add, alice: User, rita: User, case: Case
+) -> None:
+    DepartmentPolicy.objects.create(department=case.department, second_reader=True)
+    agreed, half, differing = (add("glioma", "glioma") for _ in range(3))
+    for scan, label in ((agreed, "glioma"), (differing, "notumor")):
+        analysis = scan.analyses.get()
+        Review.objects.create(analysis=analysis, reviewer=rita, **verdict("glioma", label))
+    assert half.analyses.get().reviews.count() == 1
+    assert of(alice).agreement == Share(1, 1)
 
 
 def test_every_day_has_a_number(add: Add, alice: User) -> None:
