@@ -28,6 +28,7 @@ def test_what_is_chosen_is_kept_with_the_account_on_every_device(
     elsewhere = page(signed_in(alice))
     assert 'lang="es"' in elsewhere
     assert 'data-theme="light"' in elsewhere
+    assert '<meta name="color-scheme" content="light">' in elsewhere, "or the page flashes dark"
 
 
 def test_a_choice_that_was_taken_back_is_nobodys(browser: Client, alice: User) -> None:
