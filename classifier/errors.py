@@ -15,6 +15,7 @@ NOT_FOUND = {
     "slice": _("The scan has no such slice."),
     "outline": _("Nothing is outlined in this scan."),
     "token": _("There is no such token."),
+    "view": _("There is no such view."),
 }
 
 

@@ -123,6 +123,15 @@ def newest(model: Any) -> Key:
     return lambda _: model.objects.latest("pk" if model in {ApiToken, ModelVersion} else "created_at")
 
 
+def assign(world: World) -> None:
+    given = {"case": world.case.pk, "act": "assign", "assignee": "me"}
+    world.page().post(reverse("worklist_act"), given)
+
+
+def export(world: World) -> None:
+    list(world.page().get(reverse("worklist_export")))
+
+
 def analyse(answer: Any = None) -> Do:
     def do(world: World) -> None:
         world.api().post(reverse("api:scan-analyses", args=[world.scan.pk]))
@@ -267,6 +276,8 @@ ACTS = [
         newest(Case),
     ),
     Act(Action.CASE_VIEWED, "page", "alice", page("case", a_case), a_case),
+    Act(Action.CASE_ASSIGNED, "page", "alice", assign, a_case),
+    Act(Action.EXPORTED, "page", "alice", export),
     Act(
         Action.SCAN_UPLOADED,
         "page",
@@ -509,12 +520,11 @@ def test_commands_act_under_the_name_of_the_servers_account(world: World) -> Non
     assert all(event.actor_name for event in events)
 
 
-# Tested below or, for the backup that is an export and its return, in `tests/ops`.
+# Tested below or, for a backup that is brought back, in `tests/ops`.
 ELSEWHERE = {
     Action.ANALYSIS_FAILED,
     Action.TOKEN_REVOKED,
     Action.MODEL_REGISTERED,
-    Action.EXPORTED,
     Action.RESTORED,
 }
 

@@ -9,13 +9,12 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from classifier.models import Case, Patient, User
+from classifier.models import Patient, User
 from classifier.models.preferences import Theme
 from classifier.models.tokens import Scope
 from classifier.services.preferences import time_zones
 from classifier.services.tokens import DEFAULT_DAYS, MAX_DAYS
 from classifier.services.worklist import departments_of
-from classifier.services.worklist_selection import Filters
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -37,47 +36,6 @@ class SignInForm(AuthenticationForm):
 
 class OwnPasswordForm(PasswordChangeForm):
     """Django's, saved by a service instead of by the form."""
-
-
-class WorklistForm(forms.Form):
-    """The filters as they stand in the address."""
-
-    q = forms.CharField(label=_("Patient reference"), max_length=64, required=False)
-    status = forms.TypedChoiceField(
-        label=_("Status"),
-        coerce=int,
-        empty_value=None,
-        required=False,
-        choices=[("", _("Any status")), *reversed(Case.Triage.choices)],
-    )
-    department = forms.TypedChoiceField(label=_("Department"), coerce=int, empty_value=None, required=False)
-    since = forms.DateField(label=_("Received from"), required=False, widget=DayInput())
-    until = forms.DateField(label=_("Received until"), required=False, widget=DayInput())
-
-    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        departments = [(group.pk, group.name) for group in departments_of(user)]
-        self.has_departments = len(departments) > 1
-        department = self.fields["department"]
-        assert isinstance(department, forms.ChoiceField)  # noqa: S101 - declared above
-        department.choices = [("", _("All departments")), *departments]
-        self.fields["q"].widget.attrs |= {
-            "type": "search",
-            "placeholder": _("Begins with…"),
-            "data-key": "/",
-        }
-
-    def filters(self) -> Filters:
-        """What was given and could be understood; the form itself tells of the rest."""
-        self.is_valid()
-        given = self.cleaned_data
-        return Filters(
-            triage=given.get("status"),
-            text=given.get("q", ""),
-            department=given.get("department"),
-            since=given.get("since"),
-            until=given.get("until"),
-        )
 
 
 class FiguresForm(forms.Form):

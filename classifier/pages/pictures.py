@@ -4,11 +4,12 @@ import uuid
 from typing import TypeVar
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.utils.cache import get_conditional_response
 from django.views.decorators.http import require_safe
 
 from classifier.models import Analysis
 from classifier.pages.requests import SignedInRequest, page_actor
-from classifier.services import pictures, reviews
+from classifier.services import pictures, reviews, thumbnails
 
 Response = TypeVar("Response", bound=HttpResponseBase)
 SIDES = (256, 512, 1024)
@@ -34,6 +35,21 @@ def picture(request: SignedInRequest, scan_id: uuid.UUID, index: int) -> HttpRes
     return _png(
         pictures.view_picture(actor=page_actor(request), scan_id=scan_id, index=index, max_side=max_side)
     )
+
+
+@require_safe
+def thumbnail(request: SignedInRequest, scan_id: uuid.UUID) -> HttpResponse:
+    """For a list. A browser may keep it, but asks each time whether it may still show it."""
+    scan = thumbnails.look_at_thumbnail(
+        actor=page_actor(request), scan_id=scan_id, word=request.GET.get("list", "")
+    )
+    mark = f'"{scan.digest[:32]}-{thumbnails.SIDE}"'
+    response = get_conditional_response(request, etag=mark)
+    if response is None:
+        response = inert(HttpResponse(thumbnails.thumbnail_png(scan), content_type="image/png"))
+    response["ETag"] = mark
+    response["Cache-Control"] = "private, no-cache"
+    return response
 
 
 @require_safe

@@ -68,4 +68,5 @@ def _sign(request: SignedInRequest, case: Case, form: SignForm) -> HttpResponse:
     else:
         reports.sign_report(actor=page_actor(request), case=case, **given)
         messages.success(request, _("The report is signed."))
-    return redirect("report", case_id=case.pk)
+    then = "next_case" if request.POST.get("then") == "next" else "report"
+    return redirect(then, case_id=case.pk)

@@ -12,6 +12,7 @@ Action = AuditEvent.Action
 SENTENCES = {
     Action.CASE_OPENED: _("opened the case"),
     Action.CASE_VIEWED: _("looked at the case"),
+    Action.CASE_ASSIGNED: _("assigned the case to {assignee}"),
     Action.SCAN_UPLOADED: _("uploaded scan {scan}"),
     Action.SCAN_VIEWED: _("looked at scan {scan}"),
     Action.IMAGE_VIEWED: _("looked at an image, slice {slice}"),
@@ -59,6 +60,7 @@ def event_words(event: AuditEvent) -> str:
         verdict=_verdict(detail),
         answer=_label_of(Answer, detail.get("answer")),
         version=detail.get("version", ""),
+        assignee=detail.get("assignee") or gettext("nobody"),
     ).rstrip(" :")  # what is hidden from this reader leaves the sentence without its end
 
 

@@ -15,13 +15,18 @@ document.addEventListener("htmx:configRequest", (event) => {
   }
 });
 
+// Nothing new: what is shown stays.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  if (event.detail.xhr.status === 304) event.detail.shouldSwap = false;
+});
+
 document.addEventListener("htmx:sendError", () => { offline.hidden = false; });
 document.addEventListener("htmx:responseError", () => { offline.hidden = false; });
 document.addEventListener("htmx:afterOnLoad", () => { offline.hidden = true; });
 
-// A second click must not send a form twice.
+// A second click must not send a form twice; after a download the page is still there.
 document.addEventListener("submit", (event) => {
-  if (event.defaultPrevented || event.target.method !== "post") return;
+  if (event.defaultPrevented || event.target.method !== "post" || event.submitter?.matches("[data-download]")) return;
   for (const button of event.target.querySelectorAll("button")) setTimeout(() => { button.disabled = true; });
 });
 window.addEventListener("pageshow", () => {

@@ -12,6 +12,7 @@ from classifier.models import Scan, User
 from classifier.pages.urls import urlpatterns
 from classifier.services.reports import sign_report
 from classifier.services.reviews import submit_review
+from classifier.services.saved_views import save_view
 from classifier.services.tokens import issue_token
 from tests.pages.conftest import SignedIn
 from tests.worker import Worker, outlined
@@ -23,6 +24,12 @@ TO_SIGN_IN = 302
 TABLE: dict[tuple[str, str], tuple[int, int, int, int, int, int]] = {
     ("GET", "worklist"): (200, 200, 200, 200, 200, TO_SIGN_IN),
     ("GET", "worklist_rows"): (200, 200, 200, 200, 200, TO_SIGN_IN),
+    ("GET", "worklist_counts"): (200, 200, 200, 200, 200, TO_SIGN_IN),
+    ("POST", "worklist_act"): (302, 302, 302, 302, 302, TO_SIGN_IN),
+    ("GET", "worklist_export"): (200, 200, 200, 200, 200, TO_SIGN_IN),
+    ("GET", "saved_views"): (200, 200, 200, 200, 200, TO_SIGN_IN),
+    ("POST", "saved_views"): (302, 302, 302, 302, 302, TO_SIGN_IN),
+    ("POST", "saved_view"): (302, 404, 404, 404, 404, TO_SIGN_IN),
     ("GET", "figures"): (200, 200, 200, 200, 200, TO_SIGN_IN),
     ("GET", "login"): (302, 302, 302, 302, 302, 200),
     ("POST", "sign_out"): (302, 302, 302, 302, 302, TO_SIGN_IN),
@@ -36,11 +43,13 @@ TABLE: dict[tuple[str, str], tuple[int, int, int, int, int, int]] = {
     ("GET", "new_case"): (200, 403, 200, 403, 403, TO_SIGN_IN),
     ("POST", "new_case"): (400, 403, 400, 403, 403, TO_SIGN_IN),
     ("GET", "case"): (200, 200, 404, 200, 200, TO_SIGN_IN),
+    ("GET", "next_case"): (302, 302, 404, 302, 302, TO_SIGN_IN),
     ("GET", "progress"): (204, 204, 404, 204, 204, TO_SIGN_IN),
     ("GET", "case_history"): (200, 200, 404, 200, 200, TO_SIGN_IN),
     ("GET", "upload"): (200, 403, 404, 403, 403, TO_SIGN_IN),
     ("POST", "upload"): (400, 403, 404, 403, 403, TO_SIGN_IN),
     ("GET", "scan"): (200, 200, 404, 200, 200, TO_SIGN_IN),
+    ("GET", "thumbnail"): (200, 200, 404, 200, 200, TO_SIGN_IN),
     ("GET", "picture"): (200, 200, 404, 200, 200, TO_SIGN_IN),
     ("GET", "volume"): (200, 200, 404, 200, 200, TO_SIGN_IN),
     ("GET", "result"): (200, 200, 404, 200, 200, TO_SIGN_IN),
@@ -77,10 +86,12 @@ def address_of(scan: Scan, alice: User, worker: Worker) -> Addresses:
     token, _ = issue_token(actor=Actor.command(), user=alice, name="bridge", scopes=["scans:read"])
     arguments: dict[str, list[object]] = {
         "case": [scan.case_id],
+        "next_case": [scan.case_id],
         "progress": [scan.case_id],
         "case_history": [scan.case_id],
         "upload": [scan.case_id],
         "scan": [scan.pk],
+        "thumbnail": [scan.pk],
         "picture": [scan.pk, 0],
         "volume": [scan.pk],
         "result": [analysis.pk],
@@ -95,6 +106,7 @@ def address_of(scan: Scan, alice: User, worker: Worker) -> Addresses:
         "report_pdf": [report.pk],
         "model_card": [worker.model.version],
         "revoke_token": [token.pk],
+        "saved_view": [save_view(actor=actor, name="Mine", query="assigned=me").pk],
     }
     return lambda name: reverse(name, args=arguments.get(name))
 
@@ -131,6 +143,8 @@ def test_what_changes_something_does_not_answer_to_get(
     "name",
     [
         "case",
+        "next_case",
+        "thumbnail",
         "progress",
         "case_history",
         "upload",
