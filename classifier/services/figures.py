@@ -167,8 +167,8 @@ def _cases_by_day(
 
 def _scans(user: User, department: int | None, since: datetime) -> dict[str, _Scan]:
     rows = _of(Scan.objects.visible_to(user).filter(created_at__gte=since), "case__department", department)
-    columns = ("created_at", "facts__mean_brightness")
-    scans = {key: _Scan(uploaded, bright) for key, uploaded, bright in _keyed(rows, "pk", *columns)}
+    found = _keyed(rows, "pk", "created_at", "facts__mean_brightness")
+    scans = {key: _Scan(uploaded, bright) for key, uploaded, bright in found}
     analyses = _analyses(user, department, since).order_by("created_at")
     for key, status, outcome, finished in _keyed(analyses, "scan_id", "status", "outcome", "finished_at"):
         if key in scans:
@@ -186,7 +186,10 @@ def _scans(user: User, department: int | None, since: datetime) -> dict[str, _Sc
 
 def _keyed(rows: QuerySet[Any], key: str, *columns: str) -> Iterable[tuple[Any, ...]]:
     """The columns behind the key as text: to make ten thousands of UUIDs costs more than to ask for them."""
-    return rows.annotate(key_text=Cast(key, TextField())).values_list("key_text", *columns)
+    found: Iterable[tuple[Any, ...]] = rows.annotate(key_text=Cast(key, TextField())).values_list(
+        "key_text", *columns
+    )
+    return found
 
 
 def _standing(status: str, outcome: str) -> str:
