@@ -51,6 +51,12 @@ def files_of(request: Request, fields: dict[str, Any]) -> list[UploadedFile[byte
     return files
 
 
+def removes_identity(fields: dict[str, Any]) -> bool | None:
+    """What the field `identity` asks for; None where it was left out."""
+    chosen = fields.pop("identity", None)
+    return None if chosen is None else chosen == "remove"
+
+
 def _refuse(names: set[str], code: str) -> None:
     if names:
         sentence = ErrorDetail(str(SENTENCES[code]), code=code)
@@ -65,6 +71,11 @@ class DepartmentForm(serializers.Serializer[Any]):
 
 class PredictForm(DepartmentForm):
     file = serializers.ListField(child=serializers.FileField(allow_empty_file=True), required=False)
+    identity = serializers.ChoiceField(
+        choices=["keep", "remove"],
+        required=False,
+        help_text="of the patient in DICOM files; without it, what the installation does",
+    )
 
 
 class UploadForm(PredictForm):

@@ -15,6 +15,7 @@ from classifier.pages import next_case
 from classifier.pages.forms import CaseForm
 from classifier.pages.middleware import refreshes_itself
 from classifier.pages.requests import SignedInRequest, form_data, page_actor
+from classifier.pages.uploads import upload_form
 from classifier.services import cases, history, reports, results
 from classifier.services.cases import PatientDetails
 from classifier.services.model_versions import registered_versions
@@ -51,7 +52,7 @@ def case_page(request: SignedInRequest, case_id: uuid.UUID) -> HttpResponse:
     next_case.arrive(request, case)
     start = _start(request)
     found, more = results.case_results(actor=page_actor(request), case=case, start=start)
-    facts = {
+    facts = upload_form(case) | {
         "case": case,
         "sign_off": reports.sign_off_of(actor=page_actor(request), case=case),
         "results": found,

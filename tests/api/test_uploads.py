@@ -124,6 +124,17 @@ def test_a_member_of_two_departments_names_the_one_that_is_meant(
     assert Case.objects.get().department.name == ORTHO
 
 
+def test_a_program_may_ask_for_the_patient_to_be_removed(api: APIClient, settings: Settings) -> None:
+    body = api.post(SCANS, {"file": upload(brain_dicom(1)), "patient": "P", "identity": "remove"}).json()
+    assert body["facts"]["identity_removed"] is True
+    settings.REMOVE_IDENTITY = True
+    for fields, removed in (({}, True), ({"identity": "keep"}, False)):
+        body = api.post(SCANS, {"file": upload(brain_dicom(2)), "patient": "P", **fields}).json()
+        assert body["facts"].get("identity_removed", False) is removed
+    refused = api.post(SCANS, {"file": upload(brain_dicom()), "patient": "P", "identity": "perhaps"})
+    assert_problem(refused, 400, "invalid")
+
+
 def test_a_large_file_that_was_spooled_to_disk_arrives_whole(api: APIClient, settings: Settings) -> None:
     settings.FILE_UPLOAD_MAX_MEMORY_SIZE = 100
     data = brain_png()

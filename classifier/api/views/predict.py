@@ -6,7 +6,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
-from classifier.api.inputs import PredictForm, body_of, files_of
+from classifier.api.inputs import PredictForm, body_of, files_of, removes_identity
 from classifier.api.parsers import UploadParser
 from classifier.api.problems import Problem
 from classifier.api.serializers import PredictionSerializer, ScanSerializer
@@ -47,6 +47,7 @@ class PredictView(ApiView):
         [upload] = intake.receive_scans(
             actor=self.actor,
             files=files,
+            remove_identity=removes_identity(fields),
             destination=intake.Destination(patient=UNASSIGNED, **fields),
             key=request.headers.get("Idempotency-Key", ""),
             one_scan=True,

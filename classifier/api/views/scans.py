@@ -20,6 +20,7 @@ from classifier.api.inputs import (
     body_of,
     files_of,
     query_of,
+    removes_identity,
 )
 from classifier.api.pagination import page_schema
 from classifier.api.parsers import UploadParser
@@ -66,6 +67,7 @@ class ScansView(ListView):
         uploads = intake.receive_scans(
             actor=self.actor,
             files=files_of(request, fields),
+            remove_identity=removes_identity(fields),
             destination=intake.Destination(case_id=fields.pop("case", None), **fields),
             key=request.headers.get("Idempotency-Key", ""),
         )
