@@ -60,7 +60,7 @@ const acts = {
 
 function drawAll() {
   for (const pane of panes) pane.draw();
-  planes?.show(settings);
+  planes?.show();
 }
 
 function press(one, on) {
@@ -138,14 +138,20 @@ function arrived(event) {
 }
 
 async function showPlanes() {
-  const on = !planes;
-  press(button("planes"), on);
-  if (!on) {
-    planes.close();
-    planes = null;
-    return;
-  }
+  const open = planes;
+  planes = null;
+  press(button("planes"), !open);
+  open?.close();
+  if (open) return;
   const { Planes } = await import("./viewer_planes.js");
-  planes = new Planes(viewer, panes[0], settings, words);
-  await planes.open();
+  planes = new Planes(viewer, panes[0].facts, settings);
+  try {
+    await planes.open();
+  } catch {
+    planes?.close();
+    planes = null;
+    press(button("planes"), false);
+    const note = viewer.querySelector("[data-no-planes]");
+    note.hidden = false;
+  }
 }

@@ -28,26 +28,27 @@ def main() -> None:
     django.setup()
     from classifier.models import Analysis
 
-    for key in Analysis.objects.filter(status="queued").values_list("pk", flat=True):
-        _answer(key)
+    for analysis in Analysis.objects.filter(status="queued").select_related("scan"):
+        _answer(analysis.pk, int(analysis.scan.facts["frames"]))
 
 
-def _answer(key: uuid.UUID) -> None:
+def _answer(key: uuid.UUID, slices: int) -> None:
     from classifier.models import ModelVersion
     from classifier.services import analyses
 
     active = ModelVersion.objects.get(is_active=True)
     with (
         mock.patch.object(analyses, "prepare_model", return_value=active),
-        mock.patch.object(analyses.inference, "analyse", return_value=_prediction()),
+        mock.patch.object(analyses.inference, "analyse", return_value=_prediction(slices)),
     ):
         analyses.run_analysis(analysis_id=key)
 
 
-def _prediction() -> dict[str, Any]:
+def _prediction(count: int) -> dict[str, Any]:
     from tests.worker import PROBABILITIES, outlined
 
     suspicion = [0.02, 0.03, 0.05, 0.08, 0.15, 0.42, 0.88, 0.97, 0.91, 0.35, 0.1, 0.04]
+    suspicion += [0.02] * (count - SLICES)
     slices = [
         {
             "index": index,

@@ -22,7 +22,7 @@ def head_png(seed: int, *, tumour: str = "") -> bytes:
 
 
 def volume_nifti(slices: int = 12, *, side: int = 96, spacing: float = 2.0) -> bytes:
-    """A head in ``slices`` axial slices as gzipped NIfTI: each with another grey, smaller towards the ends."""
+    """A head in ``slices`` axial slices as gzipped NIfTI, each of another grey, smaller towards the ends."""
     rows, columns = np.mgrid[-1 : 1 : side * 1j, -1 : 1 : side * 1j]
     height = np.linspace(-0.8, 0.8, slices)
     radius = np.sqrt(1 - height**2)

@@ -1,8 +1,11 @@
 """The viewer in a browser: slices, window, outline and measurements by mouse, by keyboard and by curve."""
 
+import io
 import re
 from collections.abc import Iterator
 
+import numpy as np
+import PIL.Image
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
@@ -15,13 +18,18 @@ from tests.e2e.portal import PROJECT, RunningPortal
 
 @pytest.fixture(scope="module")
 def address(browser: Browser, portal: RunningPortal, session: object) -> str:
-    """Of a volume of a drawn head, with an outline in three of its slices."""
+    """Of a volume of a drawn head, with an outline in three of its slices; another has twice as many."""
     with portal.workers_held(), watched_page(browser, storage_state=session) as page:
         open_case(page, portal.url, "MRN-3D")
         page.locator("input[type=file]").set_input_files(
-            [{"name": "head.nii.gz", "mimeType": "application/gzip", "buffer": volume_nifti()}]
+            [
+                {"name": name, "mimeType": "application/gzip", "buffer": volume_nifti(slices)}
+                for name, slices in (("head.nii.gz", SLICES), ("other.nii.gz", 2 * SLICES))
+            ]
         )
-        page.get_by_role("link", name="Open").click()
+        rows = page.locator(".upload-row").filter(has=page.get_by_role("link", name="Open"))
+        expect(rows).to_have_count(2)
+        rows.filter(has_text="head.nii.gz").get_by_role("link", name="Open").click()
         page.locator("[data-stage]").wait_for()
         answer_in_the_workers_place(PROJECT, portal.log.parent)
         return page.url.split("?")[0]
@@ -153,3 +161,41 @@ def test_the_keys_of_the_viewer_are_told_with_all_others(stage: Locator, at_work
     told = at_work.get_by_role("dialog")
     for line in ("o Overlay", "d To the slice that decided", "i Invert"):
         expect(told.get_by_role("row", name=line)).to_be_visible()
+
+
+def test_two_scans_of_a_patient_scroll_together_or_apart(address: str, at_work: Page) -> None:
+    at_work.goto(address)
+    at_work.get_by_label("Show beside this one").select_option(index=0)
+    at_work.get_by_role("button", name="Compare").click()
+    first, second = (at_work.locator("[data-stage]").nth(number) for number in (0, 1))
+    at_slice(first, DECIDED)
+    first.focus()
+    at_work.keyboard.press("End")
+    at_slice(first, SLICES - 1)
+    at_slice(second, 2 * SLICES - 1)
+    at_work.keyboard.press("c")
+    at_work.keyboard.press("Home")
+    at_slice(first, 0)
+    at_slice(second, 2 * SLICES - 1)
+
+
+def test_three_planes_show_volume_and_outline_under_the_same_policy(stage: Locator, at_work: Page) -> None:
+    """The page fails the test where the content security policy stops a thing."""
+    at_work.keyboard.press("v")
+    planes = at_work.locator(".planes")
+    expect(planes).to_have_attribute("data-ready", "")
+    expect(planes).to_have_attribute("data-overlay", "true")
+    expect(stage).to_be_hidden()
+    assert orange(planes)
+    at_work.keyboard.press("o")
+    expect(planes).to_have_attribute("data-overlay", "false")
+    assert not orange(planes)
+    at_work.keyboard.press("v")
+    expect(stage).to_be_visible()
+
+
+def orange(planes: Locator) -> bool:
+    """Whether the outline's colour is seen."""
+    with PIL.Image.open(io.BytesIO(planes.screenshot())) as picture:
+        red, _, blue = np.asarray(picture.convert("RGB")).astype(int).transpose(2, 0, 1)
+    return bool((red - blue > 60).sum() > 200)

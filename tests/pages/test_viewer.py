@@ -79,7 +79,7 @@ def test_the_curve_is_drawn_by_the_server_and_said_in_a_table(browser: Client, s
     [line] = page.all("polyline")
     assert (line["points"] or "").startswith("1,75.0 2,75.0")
     assert "11,3.0 12,20.0" in (line["points"] or "")
-    assert "1 This slice of the scan shows no brain. –" in words(response)
+    assert "1 This slice of the scan shows no brain." in words(response)
     assert "12 97% 320 px" in words(response)
     assert any(link.get("href") == "?slice=12" and link.get("data-go") == "11" for link in page.all("a"))
 
