@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import tzinfo
 
 from django.http import StreamingHttpResponse
 from django.utils import timezone, translation
@@ -32,7 +33,7 @@ def as_csv(batches: Iterable[Sequence[Row]]) -> StreamingHttpResponse:
     return response
 
 
-def _lines(batches: Iterable[Sequence[Row]], language: str | None, zone: timezone.tzinfo) -> Iterator[str]:
+def _lines(batches: Iterable[Sequence[Row]], language: str | None, zone: tzinfo) -> Iterator[str]:
     writer = csv.writer(_Line())
     with translation.override(language):
         heading = BYTE_ORDER_MARK + str(writer.writerow(_columns()))

@@ -1,12 +1,10 @@
 """How the pages put numbers and times into words."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
 from typing import Any
 
 from django import template
 from django.http import HttpRequest
-from django.utils import timezone
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -87,16 +85,6 @@ def tumour(analysis: Analysis | None) -> str:
     if analysis is None or analysis.tumour_probability is None or analysis.outcome == Outcome.REFUSED:
         return ""
     return percent(analysis.tumour_probability)
-
-
-@register.filter
-def age(moment: datetime) -> str:
-    """How long ago, in the one unit that matters."""
-    passed = timezone.now() - moment
-    for unit, name in ((timedelta(days=1), "d"), (timedelta(hours=1), "h"), (timedelta(minutes=1), "min")):
-        if passed >= unit:
-            return f"{passed // unit} {name}"
-    return _("now")
 
 
 @register.filter

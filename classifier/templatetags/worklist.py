@@ -1,6 +1,6 @@
 """How the worklist puts places, probabilities and times into words."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from django import template
@@ -11,7 +11,6 @@ from django.utils.translation import gettext_lazy
 from classifier.models import Analysis, Case
 from classifier.models.analysis import Outcome
 from classifier.services.worklist_counts import AT_MOST, Counts
-from classifier.templatetags.portal import age
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -36,6 +35,7 @@ LIKELIHOODS = (
     (0.05, gettext_lazy("unlikely")),
     (0.0, gettext_lazy("very unlikely")),
 )
+UNITS = ((timedelta(days=1), "d"), (timedelta(hours=1), "h"), (timedelta(minutes=1), "min"))
 TONES = {
     Triage.SUSPECTED: "suspected",
     Triage.TO_READ: "waiting",
@@ -66,9 +66,11 @@ def likelihood(analysis: Analysis | None) -> "StrOrPromise":
 @register.filter
 def ago(moment: datetime) -> str:
     """In the one unit that matters."""
-    if (timezone.now() - moment).total_seconds() < 60:
-        return _("just now")
-    return _("%(age)s ago") % {"age": age(moment)}
+    passed = timezone.now() - moment
+    for unit, name in UNITS:
+        if passed >= unit:
+            return _("%(age)s ago") % {"age": f"{passed // unit} {name}"}
+    return _("just now")
 
 
 @register.filter
