@@ -17,7 +17,7 @@ WRONGLY_REFUSED: Final = 0.01
 SHRINKAGE: Final = 0.05
 JITTER: Final = 1e-6
 RIDGE: Final = 10.0
-SLACK: Final = 1.3
+SLACK: Final = 1.5
 COVERAGE_LOSS: Final = 0.05
 LEAST_MARGIN, WIDEST_MARGIN = 0.05, 0.3
 BINS: Final = 15
@@ -163,13 +163,14 @@ def strangeness(familiar: Familiar, limits: Limits, embeddings: NDArray[np.float
 
 
 def limits(familiar: Familiar, embeddings: NDArray[np.float32]) -> dict[str, float]:
-    """Thresholds of ``Familiar``: foreignness wrongly refuses ``WRONGLY_REFUSED`` of these slices.
+    """Thresholds of ``Familiar``: ``SLACK`` times what ``WRONGLY_REFUSED`` of these slices exceed.
 
-    Distance is given ``SLACK``: a large bright tumour of another collection is far from the known, too.
+    Slices of another hospital lie farther out than held-out ones of the same collections, and a
+    tumour that is refused is a tumour that is not found.
     """
     return {
         "distance": _limit(SLACK * familiar.distance(embeddings)),
-        "foreignness": _limit(familiar.foreignness(embeddings)),
+        "foreignness": _limit(SLACK * familiar.foreignness(embeddings)),
     }
 
 

@@ -153,7 +153,7 @@ def _calibrate(recipe: Recipe, data: Path, draft: Path) -> dict[str, Any]:
     """Temperature and thresholds, all from the slices held out of training."""
     engine = LiteRt(draft / bundle.NETWORK, threads=2)
     pictures, targets, masks = _validation(recipe, data)
-    found = engine.run(_scaled(pictures))
+    found = (engine.run_mirrored if recipe.mirrored else engine.run)(_scaled(pictures))
     temperature = calibrate.temperature(found.logits, targets)
     probabilities = decision.softmax(found.logits, temperature)
     thresholds = {
@@ -227,6 +227,7 @@ def _card(version: str, recipe: Recipe, chosen: dict[str, Any], run: Path) -> di
         "limits": _limits(recipe),
         **chosen,
         "aggregation": AGGREGATION,
+        **({"tta": "mirror"} if recipe.mirrored else {}),
         "operating_point": f"lowest threshold with specificity {calibrate.SPECIFICITY} on validation",
         "recipe": json.loads((run / "recipe.json").read_text()),
         "versions": {

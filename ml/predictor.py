@@ -194,14 +194,7 @@ class Predictor:
 
     def _run(self, x: NDArray[np.float32]) -> Outputs:
         """The network's outputs, averaged with those of the mirrored slices where the card asks for it."""
-        plain = self._engine.run(x)
-        if not self._mirrored:
-            return plain
-        other = self._engine.run(np.ascontiguousarray(x[:, :, ::-1]))
-        masks = None
-        if plain.masks is not None and other.masks is not None:
-            masks = np.float32(0.5) * (plain.masks + other.masks[:, :, ::-1])
-        return Outputs(np.float32(0.5) * (plain.logits + other.logits), plain.embeddings, masks)
+        return self._engine.run_mirrored(x) if self._mirrored else self._engine.run(x)
 
     def _outlined(
         self,

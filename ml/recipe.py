@@ -77,12 +77,15 @@ class Training:
 
 @dataclass(frozen=True)
 class Recipe:
+    """``mirrored``: the answer is the mean over a slice and its mirror image."""
+
     name: str
     seed: int
     network: Network
     data: Data
     training: Training
     augment: Mapping[str, Any] = field(default_factory=dict)
+    mirrored: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -107,6 +110,7 @@ def parse(name: str, values: Mapping[str, Any]) -> Recipe:
             data=Data(**{**values["data"], **_tuples(values["data"], "tables", "without")}),
             training=Training(**{**values["training"], **_tuples(values["training"], "sizes")}),
             augment=dict(values.get("augment", {})),
+            mirrored=bool(values.get("mirrored", False)),
         )
     except (KeyError, TypeError) as error:
         raise RecipeError(f"Recipe {name}: {error}") from None
