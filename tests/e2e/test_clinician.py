@@ -150,7 +150,7 @@ def test_filtering_changes_the_list_and_the_address(at_work: Page, portal: Runni
     for reference in ("FILTER-A", "FILTER-B", "OTHER-C"):
         open_case(page, portal.url, reference)
     page.goto(portal.url)
-    page.get_by_label("Patient reference").press_sequentially("filter-")
+    page.get_by_label("Reference or question").press_sequentially("filter-")
     expect(page.get_by_role("row").filter(has_text="OTHER-C")).to_have_count(0)
     expect(page.get_by_role("row").filter(has_text="FILTER-")).to_have_count(2)
     expect(page).to_have_url(f"{portal.url}/?q=filter-")
@@ -158,7 +158,7 @@ def test_filtering_changes_the_list_and_the_address(at_work: Page, portal: Runni
     expect(page.get_by_role("row").filter(has_text="FILTER-")).to_have_count(2)
     page.get_by_label("Status").select_option(label="Tumour suspected")
     expect(page.get_by_text("No case fits these filters")).to_be_visible()
-    page.get_by_role("link", name="Clear the filters").click()
+    page.get_by_role("link", name="Remove the filters").click()
     expect(page.get_by_role("row").filter(has_text="OTHER-C")).to_have_count(1)
 
 
