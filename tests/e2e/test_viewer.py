@@ -14,6 +14,7 @@ from tests.e2e.browser import open_case
 from tests.e2e.conftest import watched_page
 from tests.e2e.phantom import volume_nifti
 from tests.e2e.portal import PROJECT, RunningPortal
+from tests.e2e.test_accessibility import complaints, plain_page  # noqa: F401
 
 
 @pytest.fixture(scope="module")
@@ -199,3 +200,21 @@ def orange(planes: Locator) -> bool:
     with PIL.Image.open(io.BytesIO(planes.screenshot())) as picture:
         red, _, blue = np.asarray(picture.convert("RGB")).astype(int).transpose(2, 0, 1)
     return bool((red - blue > 60).sum() > 200)
+
+
+def test_the_viewer_keeps_nobody_out(address: str, plain_page: Page) -> None:  # noqa: F811
+    """In either colours, on a phone and on a desk, alone and beside another."""
+    page = plain_page
+    page.set_viewport_size({"width": 360, "height": 780})
+    page.goto(address)
+    at_slice(page.locator("[data-stage]"), DECIDED)
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+    found = complaints(page)
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.keyboard.press("t")
+    page.locator(".bar-more summary").click()
+    page.locator(".by-slice summary").click()
+    found += complaints(page)
+    page.get_by_role("button", name="Compare").click()
+    at_slice(page.locator("[data-stage]").last, DECIDED)
+    assert found + complaints(page) == []
