@@ -19,7 +19,7 @@ from classifier.services.originals import storage_may_be_away
 from classifier.services.scans import find_scan
 from classifier.services.volumes import volume_of
 
-SIDE = 128
+SIDE = 96
 KEPT = 1000  # a few kilobytes each
 
 

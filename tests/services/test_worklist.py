@@ -1,12 +1,16 @@
 """The worklist's order, filters, next case, export, assignment and views, as the services give them."""
 
+import importlib
+import io
 import uuid
 from collections.abc import Callable
 from dataclasses import fields
 from datetime import date, timedelta
 from typing import Any
 
+import PIL.Image
 import pytest
+from django.apps import apps
 from django.contrib.auth.models import Group
 from django.utils import timezone
 
@@ -19,7 +23,7 @@ from classifier.services.departments import set_reading_policy
 from classifier.services.reports import sign_report
 from classifier.services.reviews import submit_review
 from classifier.services.scans import upload_scans
-from classifier.services.thumbnails import look_at_thumbnail, thumbnail_of, thumbnail_png
+from classifier.services.thumbnails import SIDE, look_at_thumbnail, thumbnail_of, thumbnail_png
 from classifier.services.worklist_counts import AT_MOST, count_worklist
 from classifier.services.worklist_selection import Filters, Position
 from tests.conftest import NEURO, ORTHO, upload
@@ -112,6 +116,21 @@ def test_a_department_that_begins_to_read_blind_hides_its_order_too(
     for blind_now, urgency in ((True, 0), (False, 900)):
         set_reading_policy(actor=actor, department=case.department, second_reader=False, blind=blind_now)
         assert Case.objects.get().urgency == urgency
+
+
+def test_cases_of_before_get_the_place_that_they_would_have_now(
+    case: Case, scan: Scan, worker: Worker, as_alice: Actor, make_case: MakeCase
+) -> None:
+    [second] = upload_scans(actor=as_alice, case=case, files=[upload(brain_png(seed=1))])
+    read = worker.finish(scan, prediction("glioma", tumour_probability=0.991))
+    worker.finish(second.scan, prediction("pituitary", tumour_probability=0.7654))
+    submit_review(actor=as_alice, analysis=read, verdict="agree")
+    make_case("empty", question="Mass?")
+    columns = ("pk", "triage", "urgency", "outcome", "reviewer", "search_text")
+    now = set(Case.objects.values_list(*columns))
+    Case.objects.update(urgency=0, outcome="", reviewer=None, search_text="")
+    importlib.import_module("classifier.migrations.0011_worklist_places").fill(apps, None)
+    assert set(Case.objects.values_list(*columns)) == now
 
 
 def test_pages_by_position_cross_equal_urgencies_without_gap_or_repeat(
@@ -426,10 +445,6 @@ def test_a_thumbnail_from_todays_list_is_part_of_that_look_and_any_other_a_look_
 
 
 def test_a_thumbnail_is_small(scan: Scan) -> None:
-    from io import BytesIO
-
-    import PIL.Image
-
     png = thumbnail_png(scan)
-    assert max(PIL.Image.open(BytesIO(png)).size) == 128
-    assert len(png) < 20_000
+    assert max(PIL.Image.open(io.BytesIO(png)).size) == SIDE == 96
+    assert len(png) < 12_000
