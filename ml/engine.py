@@ -1,6 +1,7 @@
 """The inference engine of the serving path: LiteRT (XNNPACK), without TensorFlow."""
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -39,14 +40,6 @@ class LiteRt:
             parts = [self._run(x[i : i + LARGEST_BATCH]) for i in range(0, len(x), LARGEST_BATCH)]
         return parts[0] if len(parts) == 1 else concatenated(parts)
 
-    def run_mirrored(self, x: NDArray[np.float32]) -> Outputs:
-        """Logits and masks averaged over the slices and their mirror images; embeddings of the slices."""
-        plain, other = self.run(x), self.run(np.ascontiguousarray(x[:, :, ::-1]))
-        masks = None
-        if plain.masks is not None and other.masks is not None:
-            masks = np.float32(0.5) * (plain.masks + other.masks[:, :, ::-1])
-        return Outputs(np.float32(0.5) * (plain.logits + other.logits), plain.embeddings, masks)
-
     def _run(self, x: NDArray[np.float32]) -> Outputs:
         self._fit(x.shape)
         self._interpreter.set_tensor(self._interpreter.get_input_details()[0]["index"], x)
@@ -61,6 +54,15 @@ class LiteRt:
         self._interpreter.resize_tensor_input(index, shape)
         self._interpreter.allocate_tensors()
         self._batch = shape[0]
+
+
+def mirrored(run: Callable[[NDArray[np.float32]], Outputs], x: NDArray[np.float32]) -> Outputs:
+    """Logits and masks averaged over the slices and their mirror images; embeddings of the slices."""
+    plain, other = run(x), run(np.ascontiguousarray(x[:, :, ::-1]))
+    masks = None
+    if plain.masks is not None and other.masks is not None:
+        masks = np.float32(0.5) * (plain.masks + other.masks[:, :, ::-1])
+    return Outputs(np.float32(0.5) * (plain.logits + other.logits), plain.embeddings, masks)
 
 
 def told_apart(found: list[NDArray[np.float32]]) -> Outputs:

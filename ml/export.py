@@ -27,7 +27,7 @@ from ml import (
     train,
 )
 from ml.datasets import Row
-from ml.engine import LiteRt, Outputs
+from ml.engine import LiteRt, Outputs, mirrored
 from ml.errors import BundleError
 from ml.labels import CLASSES
 from ml.predictor import NOTICE, Predictor
@@ -153,7 +153,8 @@ def _calibrate(recipe: Recipe, data: Path, draft: Path) -> dict[str, Any]:
     """Temperature and thresholds, all from the slices held out of training."""
     engine = LiteRt(draft / bundle.NETWORK, threads=2)
     pictures, targets, masks = _validation(recipe, data)
-    found = (engine.run_mirrored if recipe.mirrored else engine.run)(_scaled(pictures))
+    x = _scaled(pictures)
+    found = mirrored(engine.run, x) if recipe.mirrored else engine.run(x)
     temperature = calibrate.temperature(found.logits, targets)
     probabilities = decision.softmax(found.logits, temperature)
     thresholds = {

@@ -15,7 +15,7 @@ from ml import aggregate, brain, bundle, decision, findings, preprocess
 from ml.aggregate import Aggregation, Slices
 from ml.bundle import Bundle
 from ml.decision import HEALTHY, REASONS, Familiar, Thresholds
-from ml.engine import LARGEST_BATCH, LiteRt, Outputs
+from ml.engine import LARGEST_BATCH, LiteRt, Outputs, mirrored
 from ml.errors import BundleError
 from ml.findings import Finding, Mask
 from ml.image_types import Facts, Image, Pixels
@@ -194,7 +194,7 @@ class Predictor:
 
     def _run(self, x: NDArray[np.float32]) -> Outputs:
         """The network's outputs, averaged with those of the mirrored slices where the card asks for it."""
-        return self._engine.run_mirrored(x) if self._mirrored else self._engine.run(x)
+        return mirrored(self._engine.run, x) if self._mirrored else self._engine.run(x)
 
     def _outlined(
         self,
