@@ -13,6 +13,7 @@ from typing import Final
 import pydicom
 from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import UID
 
 from ml.decoding import refusing
 from ml.dicom import data_set
@@ -134,8 +135,8 @@ def _declare(header: Dataset) -> None:
 def _written(header: Dataset) -> bytes:
     meta = FileMetaDataset()
     meta.TransferSyntaxUID = header.file_meta.TransferSyntaxUID
-    meta.MediaStorageSOPClassUID = header.get("SOPClassUID") or ""
-    meta.MediaStorageSOPInstanceUID = header.get("SOPInstanceUID") or ""
+    meta.MediaStorageSOPClassUID = UID(header.get("SOPClassUID") or "")
+    meta.MediaStorageSOPInstanceUID = UID(header.get("SOPInstanceUID") or "")
     header.file_meta = meta
     header.preamble = bytes(128)
     written = io.BytesIO()
