@@ -45,7 +45,7 @@ export class Planes {
     this.nv.setSliceType(this.nv.sliceTypeMultiplanar);
     this.nv.addColormap("portal_outline", OUTLINE);
     await this.nv.loadVolumes(this.volumes());
-    this.nv.scene.crosshairPos = this.nv.vox2frac(this.middle);
+    this.nv.scene.crosshairPos = this.nv.mm2frac(this.millimetres(this.middle));
     this.show();
     this.box.dataset.ready = "";
   }
@@ -59,6 +59,12 @@ export class Planes {
     const { box, boxSlice, width, height, decided, slices } = this.facts;
     if (box) return [(box[0] + box[2]) / 2, (box[1] + box[3]) / 2, boxSlice];
     return [width / 2, height / 2, decided ?? Math.floor(slices / 2)];
+  }
+
+  // The place of a pixel and slice as stored, by the file's own matrix.
+  millimetres([x, y, z]) {
+    const { affine } = this.nv.volumes[0].hdr;
+    return affine.slice(0, 3).map((row) => row[0] * x + row[1] * y + row[2] * z + row[3]);
   }
 
   volumes() {
