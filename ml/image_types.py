@@ -27,7 +27,9 @@ CODES: Final[Mapping[str, str]] = MappingProxyType(
         "dicom_unreadable": "The DICOM file is damaged or stored in a way that cannot be read.",
         "dicom_without_pixels": "The DICOM file holds no picture.",
         "dicom_wrong_modality": "The DICOM file is not a magnetic resonance image.",
-        "dicom_burned_in": "The file says that its picture itself names the patient, which cannot be removed.",
+        "dicom_burned_in": (
+            "The file says that its picture itself names the patient, which cannot be removed."
+        ),
         "nifti_unreadable": "The NIfTI file is damaged or stored in a way that cannot be read.",
         "nifti_unsupported": "The NIfTI file does not hold one volume of grey values.",
         "nifti_4d": "The NIfTI file holds several volumes, not one scan.",

@@ -73,9 +73,7 @@ def _of_a_clinician(done: set[str]) -> Iterator[Step]:
 def _of_a_reader(done: set[str]) -> Iterator[Step]:
     yield Step(
         _("Review an answer"),
-        _(
-            "Open the case at the top of the worklist and say whether you agree with the answer."
-        ),
+        _("Open the case at the top of the worklist and say whether you agree with the answer."),
         done="review" in done,
     )
 

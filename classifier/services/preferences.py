@@ -29,9 +29,8 @@ def keep_preferences(*, actor: Actor, **chosen: Any) -> None:
 @cache
 def time_zones() -> tuple[str, ...]:
     """The zones with a continent in their name, and UTC."""
-    return tuple(sorted(name for name in available_timezones() if "/" in name and name[:4] != "Etc/")) + (
-        "UTC",
-    )
+    zones = sorted(name for name in available_timezones() if "/" in name and name[:4] != "Etc/")
+    return (*zones, "UTC")
 
 
 def _known(name: str) -> set[str]:

@@ -24,9 +24,7 @@ def find_analysis(*, actor: Actor, analysis_id: uuid.UUID | str) -> Analysis:
     user = actor.require_user()
     analysis = (
         Analysis.objects.visible_to(user)
-        .select_related(
-            "scan__case__patient", "scan__case__department", "model_version", "requested_version"
-        )
+        .select_related("scan__case__patient", "scan__case__department", "model_version", "requested_version")
         .defer("model_version__card", "requested_version__card")
         .filter(pk=analysis_id)
         .first()

@@ -33,13 +33,14 @@ def main() -> None:
 
 
 def _answer(key: uuid.UUID, slices: int) -> None:
+    from classifier import inference
     from classifier.models import ModelVersion
     from classifier.services import analyses
 
     active = ModelVersion.objects.get(is_active=True)
     with (
         mock.patch.object(analyses, "prepare_model", return_value=active),
-        mock.patch.object(analyses.inference, "analyse", return_value=_prediction(slices)),
+        mock.patch.object(inference, "analyse", return_value=_prediction(slices)),
     ):
         analyses.run_analysis(analysis_id=key)
 

@@ -27,7 +27,11 @@ def test_a_question_mark_shows_the_keys_of_this_page(page: Page) -> None:
     page.keyboard.press("?")
     keys = page.get_by_role("dialog", name="Keys on this page")
     expect(keys).to_be_visible()
-    for row in (re.compile("^j.*Next row"), re.compile("Reference or question$"), re.compile("^g w.*Worklist$")):
+    for row in (
+        re.compile("^j.*Next row"),
+        re.compile("Reference or question$"),
+        re.compile("^g w.*Worklist$"),
+    ):
         expect(keys.get_by_role("row", name=row)).to_be_visible()
     page.keyboard.press("Escape")
     expect(keys).to_be_hidden()

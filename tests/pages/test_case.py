@@ -120,7 +120,9 @@ def test_looking_at_a_case_is_recorded(browser: Client, case: Case, alice: User)
 
 
 def test_a_case_without_scans_says_what_to_do(browser: Client, case: Case) -> None:
-    assert "Drop files, folders or a ZIP anywhere on this page" in words(browser.get(reverse("case", args=[case.pk])))
+    assert "Drop files, folders or a ZIP anywhere on this page" in words(
+        browser.get(reverse("case", args=[case.pk]))
+    )
 
 
 def test_an_earlier_analysis_stays_visible_with_its_version(
