@@ -33,7 +33,7 @@ def address(browser: Browser, portal: RunningPortal, session: object) -> str:
         rows.filter(has_text="head.nii.gz").get_by_role("link", name="Open").click()
         page.locator("[data-stage]").wait_for()
         answer_in_the_workers_place(PROJECT, portal.log.parent)
-        return page.url.split("?")[0]
+        return str(page.url.split("?")[0])
 
 
 @pytest.fixture
