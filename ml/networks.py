@@ -1,9 +1,11 @@
 """The networks, in Keras 3 only. Every one maps (n, size, size, 1) to ``logits`` and ``embedding``.
 
-``residual_unet`` also gives ``mask``: how likely every point of the square belongs to a tumour.
+``residual_unet`` and ``mobilenet_unet`` also give ``mask``: how likely every point of the square
+belongs to a tumour.
 """
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final
 
 import keras
@@ -11,7 +13,7 @@ from keras import layers, ops
 
 from ml.labels import CLASSES
 from ml.normalisation import BatchNormalization
-from ml.recipe import Network
+from ml.recipe import Network, RecipeError
 
 # Keras ships no type information for its tensors and layers.
 Tensor = Any
@@ -22,6 +24,11 @@ COARSEST: Final = 32
 
 MOMENTUM: Final = 0.97
 """Of the statistics of batch normalisation."""
+
+MOBILENET: Final = "mobilenet"
+MOBILENET_STAGES: Final = ("block_3_expand_relu", "block_6_expand_relu", "block_13_expand_relu", "out_relu")
+TRAINED_FROM: Final = "block_2_expand"
+"""Two thirds of the time of training would go into what lies before, which finds edges anywhere."""
 
 FLOOR: Final = 0.02
 """The weight of a point outside the outline, so that an empty outline means the whole picture."""
@@ -93,7 +100,10 @@ def _residual(inputs: Tensor, network: Network) -> tuple[Tensor, Tensor]:
 
 def _residual_unet(inputs: Tensor, network: Network) -> tuple[Tensor, Tensor, Tensor]:
     """The same encoder with a decoder; the classes see the outlined region by itself, too."""
-    stages = _encode(inputs, network)
+    return _heads(_encode(inputs, network), network)
+
+
+def _heads(stages: list[Tensor], network: Network) -> tuple[Tensor, Tensor, Tensor]:
     mask = _decode(stages, network)
     pooled = [layers.GlobalAveragePooling2D()(stages[-1]), *_region(mask, stages[-2:])]
     features = layers.Dropout(network.dropout)(layers.Concatenate()(pooled))
@@ -137,17 +147,53 @@ def _region(mask: Tensor, stages: list[Tensor]) -> list[Tensor]:
     ]
 
 
-def _mobilenet(inputs: Tensor, network: Network) -> tuple[Tensor, Tensor]:
-    """MobileNetV2 in three equal channels, for what ImageNet's starting weights are worth."""
-    body = keras.applications.MobileNetV2(
-        include_top=False, weights=network.start or None, input_shape=(network.size, network.size, 3)
-    )
+def _mobilenet_unet(inputs: Tensor, network: Network) -> tuple[Tensor, Tensor, Tensor]:
+    """MobileNetV2's features, reduced to the widths of ``residual_unet``'s stages, with its heads."""
+    features = _mobilenet(network)(layers.Concatenate()([layers.Rescaling(2.0, offset=-1.0)(inputs)] * 3))
+    stages = [
+        _convolution(feature, network.width * 2**stage, kernel=1) for stage, feature in enumerate(features)
+    ]
+    return _heads(stages, network)
+
+
+def _mobilenet(network: Network) -> Model:
+    """The body of MobileNetV2 with features at a 4th, 8th, 16th and 32nd of the size.
+
+    Its own normalisation would be slow, and its momentum of .999 leaves the statistics hundreds of
+    steps behind the weights. What comes before ``TRAINED_FROM`` keeps its weights and statistics.
+    """
+    body = keras.applications.MobileNetV2(include_top=False, weights=None, input_shape=(None, None, 3))
+    ends = [body.get_layer(name).output for name in MOBILENET_STAGES]
+    copy = keras.models.clone_model(keras.Model(body.input, ends, name=MOBILENET), clone_function=_own_layer)
+    if network.start:
+        _freeze_first(copy)
+    return copy
+
+
+def _own_layer(layer: Any) -> Any:
+    config = layer.get_config()
+    if isinstance(layer, layers.BatchNormalization):
+        return BatchNormalization.from_config({**config, "momentum": MOMENTUM})
+    return type(layer).from_config(config)
+
+
+def _freeze_first(body: Model) -> None:
     for layer in body.layers:
-        if isinstance(layer, layers.BatchNormalization):
-            layer.momentum = MOMENTUM  # with 0.999 the statistics lag hundreds of steps behind the weights
-    features = body(layers.Concatenate()([layers.Rescaling(2.0, offset=-1.0)(inputs)] * 3))
-    pooled = layers.GlobalAveragePooling2D()(features)
-    return _logits(layers.Dropout(network.dropout)(pooled)), _embedding([features])
+        if layer.name == TRAINED_FROM:
+            return
+        layer.trainable = False
+
+
+def start(model: Model, weights: Path) -> None:
+    """Give the MobileNetV2 in ``model`` the weights of this file. Raises RecipeError without it."""
+    if not weights.is_file():
+        raise RecipeError(f"There are no starting weights {weights}.")
+    body = keras.applications.MobileNetV2(
+        include_top=False, weights=str(weights), input_shape=(None, None, 3)
+    )
+    for layer in model.get_layer(MOBILENET).layers:
+        if layer.weights:
+            layer.set_weights(body.get_layer(layer.name).get_weights())
 
 
 def _block(features: Tensor, filters: int, stride: int) -> Tensor:
@@ -175,5 +221,5 @@ BUILDERS: Final[dict[str, Callable[[Tensor, Network], tuple[Tensor, ...]]]] = {
     "seed_cnn": _seed_cnn,
     "residual": _residual,
     "residual_unet": _residual_unet,
-    "mobilenet": _mobilenet,
+    "mobilenet_unet": _mobilenet_unet,
 }

@@ -10,7 +10,7 @@ class BatchNormalization(layers.BatchNormalization):  # type: ignore[misc]
     """Keras' layer; under TensorFlow its training step is the one fused operation that Keras does not use."""
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
-        if not training or keras.backend.backend() != "tensorflow":
+        if not training or not self.trainable or keras.backend.backend() != "tensorflow":
             return super().call(inputs, training=training, mask=mask)
         return self._fused(inputs)
 

@@ -21,7 +21,8 @@ class RecipeError(MlError):
 class Network:
     """``kind`` names a builder in ``ml.networks``; ``size`` is the side of the square input.
 
-    ``start`` is a file of weights that ``mobilenet`` begins with instead of random ones.
+    ``start`` is a file of weights that MobileNetV2 begins with instead of random ones; its first
+    blocks then stay as they are.
     """
 
     kind: str

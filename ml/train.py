@@ -20,7 +20,7 @@ from keras import ops
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from ml import calibrate, datasets, examples, networks
+from ml import calibrate, datasets, examples, networks, precision
 from ml.datasets import Row
 from ml.examples import Batch, Examples
 from ml.labels import CLASSES, NO_TUMOUR
@@ -122,12 +122,17 @@ class Run:
         self.trainee = networks.trainee(self._network(recipe.seed))
         self.judged = self._network(recipe.seed)
         self.judged_trainee = networks.trainee(self.judged)
+        if recipe.network.start:
+            networks.start(self.trainee, Path(recipe.network.start))
         _compile(self.trainee, recipe.training)
 
     def _network(self, seed: int) -> Any:
         training = self.recipe.training
         return networks.build(
-            self.recipe.network, precision=training.precision, seed=seed, any_size=bool(training.sizes)
+            self.recipe.network,
+            precision=precision.supported(training.precision),
+            seed=seed,
+            any_size=bool(training.sizes),
         )
 
     @property

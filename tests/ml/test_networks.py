@@ -1,5 +1,8 @@
 """The networks: shapes, the seed's own layers, sizes, and normalisation that is Keras' own but fused."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -12,7 +15,7 @@ TINY = {
     "seed_cnn": Network("seed_cnn", size=32, dropout=0.3, l1=1e-5),
     "residual": Network("residual", size=32, width=8, blocks=2, dropout=0.2),
     "residual_unet": Network("residual_unet", size=64, width=8, blocks=1, dropout=0.2),
-    "mobilenet": Network("mobilenet", size=32),
+    "mobilenet_unet": Network("mobilenet_unet", size=32, width=8),
 }
 
 
@@ -60,6 +63,44 @@ def test_a_network_of_any_size_has_the_same_weights_as_one_of_its_own_size() -> 
     assert free.predict_on_batch(x[:, :32, :32])[2].shape == (2, 8, 8, 1)
 
 
+@pytest.fixture(scope="module")
+def imagenet(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Weights of MobileNetV2 as Keras writes them, different from those of a new network."""
+    keras.utils.set_random_seed(99)
+    path = tmp_path_factory.mktemp("start") / "body.weights.h5"
+    keras.applications.MobileNetV2(include_top=False, weights=None, input_shape=(32, 32, 3)).save_weights(
+        path
+    )
+    return path
+
+
+def test_starting_weights_reach_the_network_and_only_its_first_blocks_stay(imagenet: Path) -> None:
+    model = networks.build(replace(TINY["mobilenet_unet"], start=str(imagenet)), seed=1)
+    networks.start(model, imagenet)
+    body = keras.applications.MobileNetV2(include_top=False, weights=str(imagenet), input_shape=(32, 32, 3))
+    mine = model.get_layer(networks.MOBILENET)
+    for name in ("Conv1", "block_13_expand", "Conv_1_bn"):
+        for one, other in zip(mine.get_layer(name).weights, body.get_layer(name).weights, strict=True):
+            assert np.array_equal(one, other)
+    assert not mine.get_layer("block_1_expand").trainable
+    assert mine.get_layer("block_2_expand").trainable
+
+
+def test_frozen_blocks_keep_their_statistics_in_training(imagenet: Path) -> None:
+    model = networks.build(replace(TINY["mobilenet_unet"], start=str(imagenet)))
+    mine = model.get_layer(networks.MOBILENET)
+    still, moving = (mine.get_layer(name) for name in ("block_1_expand_BN", "block_2_expand_BN"))
+    before = [np.array(layer.moving_mean) for layer in (still, moving)]
+    model(np.random.default_rng(0).random((2, 32, 32, 1), np.float32), training=True)
+    assert np.array_equal(still.moving_mean, before[0])
+    assert not np.allclose(moving.moving_mean, before[1])
+
+
+def test_missing_starting_weights_are_named(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="nowhere"):
+        networks.start(networks.build(TINY["mobilenet_unet"]), tmp_path / "nowhere.weights.h5")
+
+
 @pytest.mark.parametrize("kind", ["residual", "residual_unet"])
 def test_what_is_trained_shares_the_weights_of_its_model(kind: str) -> None:
     model = networks.build(TINY[kind])
@@ -82,7 +123,7 @@ def test_the_fused_normalisation_trains_as_keras_own_does() -> None:
 
 def test_every_recipe_in_the_folder_is_understood() -> None:
     names = sorted(path.stem for path in recipe.RECIPES.glob("*.toml"))
-    assert {"seed_cnn", "seed_cnn_dev", "residual", "outline"} <= set(names)
+    assert {"seed_cnn", "seed_cnn_dev", "residual", "outline", "transfer"} <= set(names)
     assert all(recipe.read(name).network.kind in networks.BUILDERS for name in names)
 
 
