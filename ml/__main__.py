@@ -83,7 +83,7 @@ def export(chosen: argparse.Namespace) -> int:
 
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     exporting.log.setLevel(logging.INFO)
-    print(exporting.export(chosen.run, chosen.version, chosen.data, chosen.bundles))
+    print(exporting.export(chosen.runs, chosen.version, chosen.data, chosen.bundles))
     return 0
 
 
@@ -160,7 +160,7 @@ def _add_making(commands: Any) -> None:
     many.add_argument("study", help="a name in ml/studies or a TOML file")
     many.add_argument("--out", type=Path, required=True, metavar="RUNS")
     seal = _command(commands, "export", export, "make a bundle of a training run")
-    seal.add_argument("run", type=Path)
+    seal.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="several: they answer together")
     seal.add_argument("--version", required=True)
     seal.add_argument("--bundles", type=Path, default=bundle.BUNDLES)
     tell = _command(commands, "report", report, "figures of a bundle on what it has not learnt", bundle=True)

@@ -5,6 +5,7 @@ import logging
 import platform
 import shutil
 import tempfile
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version as installed
 from pathlib import Path
@@ -31,7 +32,7 @@ from ml.engine import LiteRt, Outputs, mirrored
 from ml.errors import BundleError
 from ml.labels import CLASSES
 from ml.predictor import NOTICE, Predictor
-from ml.recipe import Recipe
+from ml.recipe import Recipe, joined
 
 log = logging.getLogger(__name__)
 
@@ -60,27 +61,30 @@ SOURCES: Final = {
 }
 
 
-def export(run: Path, version: str, data: Path, root: Path = bundle.BUNDLES) -> Path:
-    """Write and seal ``root/version``. Raises BundleError where LiteRT and Keras disagree."""
+def export(runs: Sequence[Path], version: str, data: Path, root: Path = bundle.BUNDLES) -> Path:
+    """Write and seal ``root/version``; several ``runs`` become one network that averages their answers.
+
+    Raises BundleError where LiteRT and Keras disagree.
+    """
     directory = root / version
     if directory.exists():
         raise BundleError(f"There is already a bundle {version}.", code="bundle_exists")
-    recipe = train.read_recipe(run)
+    recipe = joined([train.read_recipe(run) for run in runs])
     with tempfile.TemporaryDirectory() as work:
         draft = Path(work) / version
         draft.mkdir()
-        _fill(draft, run, recipe, data)
+        _fill(draft, runs, recipe, data)
         shutil.copytree(draft, directory)
     return directory
 
 
-def _fill(draft: Path, run: Path, recipe: Recipe, data: Path) -> None:
+def _fill(draft: Path, runs: Sequence[Path], recipe: Recipe, data: Path) -> None:
     model = networks.build(recipe.network)
-    model.load_weights(run / "best.weights.h5")
+    networks.load(model, recipe.network, [run / "best.weights.h5" for run in runs])
     _save_rounded(model, recipe, draft / bundle.WEIGHTS)
     form = _smallest_faithful(model, recipe, data, draft / bundle.NETWORK)
     chosen = {"weights_stored_as": form, **_calibrate(recipe, data, draft)}
-    card = _card(draft.name, recipe, chosen, run)
+    card = _card(draft.name, recipe, chosen)
     _write(draft / bundle.CARD, card)
     _write(draft / bundle.GOLDEN, _golden(draft, card))
     _write(draft / bundle.METRICS, {})
@@ -207,7 +211,7 @@ def _golden(draft: Path, card: dict[str, Any]) -> dict[str, Any]:
     return {"input": GOLDEN_INPUT, "probabilities": named, "tolerance": GOLDEN_TOLERANCE}
 
 
-def _card(version: str, recipe: Recipe, chosen: dict[str, Any], run: Path) -> dict[str, Any]:
+def _card(version: str, recipe: Recipe, chosen: dict[str, Any]) -> dict[str, Any]:
     return {
         "version": version,
         "date": datetime.now(UTC).date().isoformat(),
@@ -230,7 +234,7 @@ def _card(version: str, recipe: Recipe, chosen: dict[str, Any], run: Path) -> di
         "aggregation": AGGREGATION,
         **({"tta": "mirror"} if recipe.mirrored else {}),
         "operating_point": f"lowest threshold with specificity {calibrate.SPECIFICITY} on validation",
-        "recipe": json.loads((run / "recipe.json").read_text()),
+        "recipe": recipe.as_dict(),
         "versions": {
             "python": platform.python_version(),
             **{name: installed(name) for name in ("tensorflow-cpu", "keras", "ai-edge-litert", "numpy")},

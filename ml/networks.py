@@ -4,7 +4,7 @@
 belongs to a tumour.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -184,6 +184,29 @@ def _freeze_first(body: Model) -> None:
         layer.trainable = False
 
 
+def _ensemble(inputs: Tensor, network: Network) -> tuple[Tensor, ...]:
+    """Mean logits and masks of the members, and all of their embeddings."""
+    answers = [
+        keras.Model(inputs, list(BUILDERS[member.kind](inputs, member)), name=member_name(index))(inputs)
+        for index, member in enumerate(network.members)
+    ]
+    logits, embeddings, *masks = zip(*answers, strict=True)
+    embedding = layers.Concatenate(name="embedding", dtype="float32")(list(embeddings))
+    means = [layers.Average(dtype="float32")(list(parts)) for parts in (logits, *masks)]
+    return (means[0], embedding, *means[1:])
+
+
+def member_name(index: int) -> str:
+    return f"member_{index}"
+
+
+def load(model: Model, network: Network, weights: Sequence[Path]) -> None:
+    """The weights of a training run, or of one for each member of an ensemble."""
+    parts = [model.get_layer(member_name(i)) for i in range(len(network.members))] or [model]
+    for part, path in zip(parts, weights, strict=True):
+        part.load_weights(path)
+
+
 def start(model: Model, weights: Path) -> None:
     """Give the MobileNetV2 in ``model`` the weights of this file. Raises RecipeError without it."""
     if not weights.is_file():
@@ -222,4 +245,5 @@ BUILDERS: Final[dict[str, Callable[[Tensor, Network], tuple[Tensor, ...]]]] = {
     "residual": _residual,
     "residual_unet": _residual_unet,
     "mobilenet_unet": _mobilenet_unet,
+    "ensemble": _ensemble,
 }

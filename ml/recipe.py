@@ -1,8 +1,8 @@
 """A recipe is the whole description of one training: network, data, augmentation, schedule."""
 
 import tomllib
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,7 +22,8 @@ class Network:
     """``kind`` names a builder in ``ml.networks``; ``size`` is the side of the square input.
 
     ``start`` is a file of weights that MobileNetV2 begins with instead of random ones; its first
-    blocks then stay as they are.
+    blocks then stay as they are. ``members`` are the networks of an ``ensemble``, trained by
+    themselves.
     """
 
     kind: str
@@ -32,6 +33,13 @@ class Network:
     dropout: float = 0.0
     l1: float = 0.0
     start: str = ""
+    members: tuple["Network", ...] = ()
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any]) -> "Network":
+        """Raises TypeError where a key is unknown or missing."""
+        members = tuple(cls.from_values(member) for member in values.get("members", ()))
+        return cls(**{**values, "members": members})
 
 
 @dataclass(frozen=True)
@@ -107,7 +115,7 @@ def parse(name: str, values: Mapping[str, Any]) -> Recipe:
         return Recipe(
             name=name,
             seed=int(values["seed"]),
-            network=Network(**values["network"]),
+            network=Network.from_values(values["network"]),
             data=Data(**{**values["data"], **_tuples(values["data"], "tables", "without")}),
             training=Training(**{**values["training"], **_tuples(values["training"], "sizes")}),
             augment=dict(values.get("augment", {})),
@@ -115,6 +123,26 @@ def parse(name: str, values: Mapping[str, Any]) -> Recipe:
         )
     except (KeyError, TypeError) as error:
         raise RecipeError(f"Recipe {name}: {error}") from None
+
+
+def joined(recipes: Sequence[Recipe]) -> Recipe:
+    """One recipe for networks that answer together; the first one names the seed and the schedule.
+
+    Raises RecipeError where they are not for the same pictures, or have not learnt the same slices.
+    """
+    first, *others = recipes
+    if not others:
+        return first
+    if any(_common(other) != _common(first) for other in others):
+        raise RecipeError("Networks that answer together must have learnt the same slices at one size.")
+    members = tuple(recipe.network for recipe in recipes)
+    together = Network("ensemble", first.network.size, members=members)
+    return replace(first, name=" + ".join(recipe.name for recipe in recipes), network=together)
+
+
+def _common(recipe: Recipe) -> tuple[Any, ...]:
+    data = recipe.data
+    return recipe.network.size, data.tables, data.split, data.fold, data.without, recipe.mirrored
 
 
 def _tuples(section: Mapping[str, Any], *names: str) -> dict[str, tuple[Any, ...]]:

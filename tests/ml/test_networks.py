@@ -17,6 +17,7 @@ TINY = {
     "residual_unet": Network("residual_unet", size=64, width=8, blocks=1, dropout=0.2),
     "mobilenet_unet": Network("mobilenet_unet", size=32, width=8),
 }
+TINY["ensemble"] = Network("ensemble", size=64, members=(TINY["residual_unet"], TINY["residual_unet"]))
 
 
 @pytest.mark.parametrize("kind", TINY)
@@ -99,6 +100,30 @@ def test_frozen_blocks_keep_their_statistics_in_training(imagenet: Path) -> None
 def test_missing_starting_weights_are_named(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="nowhere"):
         networks.start(networks.build(TINY["mobilenet_unet"]), tmp_path / "nowhere.weights.h5")
+
+
+def test_an_ensemble_gives_the_mean_answer_of_its_members(tmp_path: Path) -> None:
+    network = TINY["residual_unet"]
+    alone = [networks.build(network, seed=seed) for seed in (1, 2)]
+    files = [tmp_path / f"{index}.weights.h5" for index in range(2)]
+    for model, path in zip(alone, files, strict=True):
+        model.save_weights(path)
+    together = networks.build(TINY["ensemble"], seed=3)
+    networks.load(together, TINY["ensemble"], files)
+    x = np.random.default_rng(0).random((2, 64, 64, 1), np.float32)
+    logits, embedding, mask = together.predict_on_batch(x)
+    (one, this, drawn), (other, that, outlined) = (model.predict_on_batch(x) for model in alone)
+    assert np.allclose(logits, (one + other) / 2, atol=1e-4)
+    assert np.allclose(mask, (drawn + outlined) / 2, atol=1e-4)
+    assert np.allclose(embedding, np.concatenate([this, that], axis=1), atol=1e-4)
+
+
+def test_networks_that_learnt_other_slices_do_not_answer_together() -> None:
+    one = recipe.read("outline")
+    assert recipe.joined([one]) is one
+    assert recipe.joined([one, recipe.read("transfer")]).network.members[0] == one.network
+    with pytest.raises(RecipeError, match="the same slices"):
+        recipe.joined([one, replace(one, data=replace(one.data, fold=1))])
 
 
 @pytest.mark.parametrize("kind", ["residual", "residual_unet"])

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ml import bundle, datasets, examples, export, networks, train
+from ml import bench_engine, bundle, datasets, examples, export, networks, train
 from ml.errors import BundleError
 from ml.examples import Batch
 from ml.predictor import Predictor
@@ -118,8 +118,11 @@ def test_the_loss_of_an_outline_ignores_slices_that_nobody_outlined() -> None:
     assert unknown == 0 and healthy == pytest.approx(4 * np.log(2), rel=1e-4) and hit < 1e-3
 
 
-def test_an_export_is_a_whole_bundle_that_answers(run: Path, folder: Path, tmp_path: Path) -> None:
-    directory = export.export(run, "tiny-1", folder, tmp_path)
+@pytest.mark.parametrize("members", [1, 2])
+def test_an_export_is_a_whole_bundle_that_answers(
+    members: int, run: Path, folder: Path, tmp_path: Path
+) -> None:
+    directory = export.export([run] * members, "tiny-1", folder, tmp_path)
     predictor = Predictor.load(directory)
     predictor.warm_up()
     card, metrics = predictor.card, json.loads((directory / bundle.METRICS).read_text())
@@ -128,10 +131,12 @@ def test_an_export_is_a_whole_bundle_that_answers(run: Path, folder: Path, tmp_p
     assert card["metrics"]["holdout"]["accuracy"] == metrics["holdout"]["accuracy"]
     assert {"tumour", "margin", "distance", "foreignness"} == set(card["thresholds"])
     assert "/" not in json.dumps(card["recipe"]["name"])
+    assert len(card["recipe"]["network"]["members"]) == (members if members > 1 else 0)
+    assert bench_engine.rebuilt(directory).count_params() == card["parameters"]
 
 
 def test_a_version_is_never_written_over(run: Path, folder: Path, tmp_path: Path) -> None:
     (tmp_path / "tiny-1").mkdir()
     with pytest.raises(BundleError) as caught:
-        export.export(run, "tiny-1", folder, tmp_path)
+        export.export([run], "tiny-1", folder, tmp_path)
     assert caught.value.code == "bundle_exists"
