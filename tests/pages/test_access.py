@@ -12,12 +12,11 @@ from django.urls import reverse
 from classifier.audit import Actor
 from classifier.models import Scan, User
 from classifier.pages.urls import urlpatterns
-from classifier.services.reports import sign_report
-from classifier.services.reviews import submit_review
 from classifier.services.saved_views import save_view
 from classifier.services.tokens import issue_token
 from tests.pages.conftest import SignedIn
-from tests.worker import Worker, outlined
+from tests.signed import Signed, signed  # noqa: F401
+from tests.worker import Worker
 
 PEOPLE = ("alice", "rita", "bob", "otto", "ada", "nobody")
 TO_SIGN_IN = 302
@@ -80,11 +79,9 @@ Addresses = Callable[[str], str]
 
 
 @pytest.fixture
-def address_of(scan: Scan, alice: User, worker: Worker) -> Addresses:
-    analysis = worker.finish(scan, outlined())
+def address_of(scan: Scan, alice: User, worker: Worker, signed: Signed) -> Addresses:  # noqa: F811
     actor = Actor(user=alice, via="page")
-    submit_review(actor=actor, analysis=analysis, verdict="agree")
-    report = sign_report(actor=actor, case=scan.case)
+    analysis, report = signed.analysis, signed.report
     token, _ = issue_token(actor=Actor.command(), user=alice, name="bridge", scopes=["scans:read"])
     arguments: dict[str, list[object]] = {
         "case": [scan.case_id],
