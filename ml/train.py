@@ -125,6 +125,8 @@ class Run:
         if recipe.network.start:
             networks.start(self.trainee, Path(recipe.network.start))
         _compile(self.trainee, recipe.training)
+        # Variables that a first step had to make would have Keras trace that step twice.
+        self.trainee.optimizer.build(self.trainee.trainable_variables)
 
     def _network(self, seed: int) -> Any:
         training = self.recipe.training
@@ -152,7 +154,6 @@ class Run:
             return
         self.state = State(**json.loads((self.out / "state.json").read_text()))
         kept = keras.saving.load_model(self.out / "last.keras", custom_objects=CUSTOM)
-        self.trainee.optimizer.build(self.trainee.trainable_variables)
         _assign(self.trainee.variables, kept.variables)
         _assign(self.trainee.optimizer.variables, kept.optimizer.variables)
         if self.average.momentum:

@@ -2,14 +2,18 @@
 
 from dataclasses import dataclass
 
+import pytest
+
 from classifier.audit import Actor
-from classifier.models import Adjudication, Analysis, Report, Review, User
+from classifier.models import Adjudication, Analysis, Report, Review, Scan, User
 from classifier.services.reports import sign_report
 from classifier.services.reviews import submit_review
+from tests.worker import Worker, outlined
 
 
 @dataclass(frozen=True)
 class Signed:
+    analysis: Analysis
     first: Review
     adjudication: Adjudication
     report: Report
@@ -29,4 +33,10 @@ def read_and_signed(analysis: Analysis, reader: User, **verdict: str) -> Signed:
         adjudicator=third,
         answer="glioma",
     )
-    return Signed(first, adjudication, sign_report(actor=actor, case=analysis.scan.case))
+    return Signed(analysis, first, adjudication, sign_report(actor=actor, case=analysis.scan.case))
+
+
+@pytest.fixture
+def signed(scan: Scan, rita: User, worker: Worker) -> Signed:
+    """What stands behind every address of a scan: outlined, read twice, decided and signed."""
+    return read_and_signed(worker.finish(scan, outlined()), rita)

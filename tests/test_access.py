@@ -23,8 +23,8 @@ from classifier.services.tokens import issue_token
 from tests.conftest import NEURO
 from tests.pages.test_access import TABLE as PAGES
 from tests.pages.test_access import address_of  # noqa: F401
-from tests.signed import read_and_signed
-from tests.worker import Worker, outlined, worker  # noqa: F401
+from tests.signed import Signed, signed  # noqa: F401
+from tests.worker import worker  # noqa: F401
 
 # alice: clinician; rita: reviewer of the same department; bob: clinician of another; otto: auditor;
 # ada: administrator; root: superuser
@@ -148,10 +148,8 @@ def root(make_user: Callable[..., User]) -> User:
 
 
 @pytest.fixture
-def keys(scan: Scan, alice: User, rita: User, worker: Worker) -> dict[str, Any]:  # noqa: F811
+def keys(scan: Scan, alice: User, signed: Signed) -> dict[str, Any]:  # noqa: F811
     """What stands in an address, by the model or page it names; every row belongs to Neuroradiology."""
-    analysis = worker.finish(scan, outlined())
-    signed = read_and_signed(analysis, rita)
     token, _ = issue_token(actor=Actor.command(), user=alice, name="bridge", scopes=["scans:read"])
     now = timezone.now()
     beat = WorkerHeartbeat.objects.create(
@@ -161,7 +159,7 @@ def keys(scan: Scan, alice: User, rita: User, worker: Worker) -> dict[str, Any]:
         "patient": scan.case.patient_id,
         "case": scan.case_id,
         "scan": scan.pk,
-        "analysis": analysis.pk,
+        "analysis": signed.analysis.pk,
         "review": signed.first.pk,
         "adjudication": signed.adjudication.pk,
         "report": signed.report.pk,

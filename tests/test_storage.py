@@ -21,7 +21,9 @@ from classifier import storage
 from classifier.audit import Actor
 from classifier.errors import UserFacingError
 from classifier.models import AuditEvent, Case, Scan, ScanFile
-from classifier.services.scans import download_file, scan_bytes, upload_scans, view_picture
+from classifier.services.originals import originals
+from classifier.services.pictures import view_picture
+from classifier.services.scans import download_file, upload_scans
 from tests.conftest import upload
 from tests.ml.pictures import brain_png
 
@@ -39,6 +41,10 @@ class Local:
 
     def break_down(self) -> None:
         self._folder.write_bytes(b"where the folder should be")
+
+    def go_away(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._folder.rename(self._folder.with_name("elsewhere"))
+        self.break_down()
 
     def overwrite(self, name: str, data: bytes) -> None:
         path = self._folder / name
@@ -62,6 +68,12 @@ class Objects:
 
     def break_down(self) -> None:
         self.client.delete_bucket(Bucket=BUCKET)
+
+    def go_away(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def refuse(*_: Any) -> None:
+            raise EndpointConnectionError(endpoint_url="https://objects")
+
+        monkeypatch.setattr("classifier.storage.ObjectScanStorage.open", refuse)
 
     def overwrite(self, name: str, data: bytes) -> None:
         self.client.put_object(Bucket=BUCKET, Key=name, Body=data)
@@ -87,8 +99,13 @@ def stored_scan(place: Local | Objects, as_alice: Actor, case: Case, rung: list[
     return result.scan
 
 
+def bytes_of(scan: Scan) -> list[bytes]:
+    with originals(scan) as paths:
+        return [path.read_bytes() for path in paths]
+
+
 def test_what_was_uploaded_comes_back_byte_for_byte(stored_scan: Scan, as_alice: Actor) -> None:
-    assert scan_bytes(stored_scan) == [brain_png()]
+    assert bytes_of(stored_scan) == [brain_png()]
     _, handle = download_file(actor=as_alice, scan_id=stored_scan.pk)
     with handle:
         assert handle.read() == brain_png()
@@ -144,10 +161,10 @@ def test_a_file_that_is_gone_or_altered_is_noticed(
     name = stored_scan.files.get().name
     place.overwrite(name, brain_png(seed=1))
     with pytest.raises(UserFacingError) as altered:
-        scan_bytes(stored_scan)
+        bytes_of(stored_scan)
     assert altered.value.code == "file_altered"
     default_storage.delete(name)
-    for look in (scan_bytes, lambda scan: view_picture(actor=as_alice, scan_id=scan.pk)):
+    for look in (bytes_of, lambda scan: view_picture(actor=as_alice, scan_id=scan.pk)):
         with pytest.raises(UserFacingError) as lost:
             look(stored_scan)
         assert lost.value.code == "file_lost"
@@ -171,20 +188,17 @@ def test_an_object_is_open_to_its_owner_alone(place: Objects, stored_scan: Scan)
 
 
 def test_a_storage_that_is_away_for_a_moment_costs_a_look_but_not_the_analysis(
-    stored_scan: Scan, as_alice: Actor, monkeypatch: pytest.MonkeyPatch
+    place: Local | Objects, stored_scan: Scan, as_alice: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*_: Any) -> None:
-        raise EndpointConnectionError(endpoint_url="https://objects")
-
-    monkeypatch.setattr("django.core.files.storage.Storage.open", refuse)
+    place.go_away(monkeypatch)
     events = AuditEvent.objects.count()
     for look in (view_picture, download_file):
         with pytest.raises(UserFacingError) as refused:
             look(actor=as_alice, scan_id=stored_scan.pk)
         assert (refused.value.code, refused.value.status) == ("storage_unavailable", 503)
     assert AuditEvent.objects.count() == events
-    with pytest.raises(EndpointConnectionError):
-        scan_bytes(stored_scan)
+    with pytest.raises(storage.ERRORS):
+        bytes_of(stored_scan)
 
 
 FROM_SETTINGS = """

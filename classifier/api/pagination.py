@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from django.db.models import Model, Q, QuerySet
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import inline_serializer
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
@@ -52,7 +53,7 @@ def _encode(row: Any) -> str:
 def _decode(cursor: str) -> tuple[datetime, uuid.UUID]:
     try:
         text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
-        moment, _, pk = text.partition("|")
+        moment, pk = text.split("|")
         created_at = datetime.fromisoformat(moment)
         if created_at.tzinfo is None or not 1970 < created_at.year < 9999:
             raise ValueError

@@ -40,19 +40,17 @@ class RunningPortal:
                 worker.resume()
 
 
+def prepare(folder: Path) -> None:
+    """What a first start leaves in ``folder``: tables, model and users."""
+    command = [sys.executable, "manage.py", "bootstrap"]
+    subprocess.run(command, cwd=PROJECT, env=_environment(folder), check=True, stdout=subprocess.DEVNULL)
+
+
 @contextmanager
 def running_portal(folder: Path, **settings: str) -> Iterator[RunningPortal]:
     """Embedded database and queue, one worker; ready when it says so itself."""
     port = _free_port()
-    environment = {
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        "PORTAL_DATA_DIR": str(folder),
-        "PORTAL_PORT": str(port),
-        "PORTAL_WORKERS": "1",
-        "PORTAL_CLINICIAN_PASSWORD": PASSWORD,
-        "PORTAL_ADMIN_PASSWORD": PASSWORD,
-        **settings,
-    }
+    environment = {**_environment(folder), "PORTAL_PORT": str(port), **settings}
     url = f"http://127.0.0.1:{port}"
     log = folder / "portal.log"
     with log.open("wb") as output:
@@ -69,6 +67,16 @@ def running_portal(folder: Path, **settings: str) -> Iterator[RunningPortal]:
     finally:
         process.terminate()
         process.wait(timeout=30)
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    return {
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "PORTAL_DATA_DIR": str(folder),
+        "PORTAL_WORKERS": "1",
+        "PORTAL_CLINICIAN_PASSWORD": PASSWORD,
+        "PORTAL_ADMIN_PASSWORD": PASSWORD,
+    }
 
 
 def _is_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> bool:

@@ -56,7 +56,7 @@ def test_no_page_keeps_anybody_out(theme: str, width: int, plain_page: Page, por
         page.get_by_role("button", name="Record review").first.click()
     found += complaints(page)
 
-    scan = page.locator(".picture a").first.get_attribute("href")
+    scan = page.get_by_role("link", name="Open the viewer").first.get_attribute("href")
     card = page.locator(".provenance a").first.get_attribute("href")
     paths = ("/", "/?q=none", "/figures/", "/cases/new/", "/settings/password/", "/nothing/", scan, card)
     for url in (f"{case}history/", f"{case}report/", *(f"{portal.url}{path}" for path in paths)):

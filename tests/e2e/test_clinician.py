@@ -10,6 +10,7 @@ from tests.conftest import DATA
 from tests.e2e.browser import choose_files, open_case, sign_in
 from tests.e2e.phantom import head_png
 from tests.e2e.portal import CLINICIAN, PASSWORD, RunningPortal
+from tests.e2e.test_viewer import at_slice, colour
 from tests.ml.pictures import brain_dicom, brain_png
 
 OUTCOME = re.compile("suspected|No tumour seen|Uncertain|Refused")
@@ -138,11 +139,12 @@ def test_a_dicom_file_shows_its_picture_and_facts(at_work: Page, portal: Running
     page = at_work
     open_case(page, portal.url, "MRN-107")
     upload_and_see(page, {"IM0001": brain_dicom()})
-    page.locator(".picture a").click()
+    page.get_by_role("link", name="Look at this scan on its own").click()
     expect(page.get_by_text("Modality")).to_be_visible()
-    picture = page.locator(".picture img")
-    expect(picture).to_be_visible()
-    assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
+    stage = page.locator("[data-stage]")
+    expect(stage).to_be_visible()
+    at_slice(stage, 0)
+    assert any(colour(stage))
 
 
 def test_filtering_changes_the_list_and_the_address(at_work: Page, portal: RunningPortal) -> None:

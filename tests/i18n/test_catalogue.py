@@ -84,6 +84,20 @@ def unmarked_errors(tree: ast.AST) -> Iterator[int]:
                 yield node.lineno
 
 
+def lost_markers(tree: ast.Module) -> set[int]:
+    """The lines of the functions that mark sentences with ``_`` and take the same name for something else."""
+    return {
+        function.lineno
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        and {ast.Load, ast.Store} <= {type(one.ctx) for one in _underscores(function)}
+    }
+
+
+def _underscores(tree: ast.AST) -> list[ast.Name]:
+    return [node for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == "_"]
+
+
 @pytest.fixture(params=CATALOGUES, ids=lambda path: path.parts[-3])
 def catalogue(request: pytest.FixtureRequest) -> Catalog:
     return read_catalogue(request.param)
@@ -117,6 +131,16 @@ def test_no_error_holds_a_sentence_that_is_not_marked(path: Path) -> None:
 def test_a_sentence_of_an_error_that_is_not_marked_is_found() -> None:
     source = 'NotAllowed("Not you.")\nConflict("code", _("Fine."))\nUserFacingError("code", f"At {most} so.")'
     assert sorted(unmarked_errors(ast.parse(source))) == [1, 3]
+
+
+@pytest.mark.parametrize("path", SPEAKING, ids=lambda path: path.relative_to(settings.BASE_DIR).as_posix())
+def test_no_function_that_marks_a_sentence_has_another_use_for_the_mark(path: Path) -> None:
+    assert lost_markers(ast.parse(path.read_text("utf-8"))) == set()
+
+
+def test_a_mark_that_is_a_leftover_value_is_found() -> None:
+    source = "def f(t):\n a, _, b = t\n raise E(_('No.'))\ndef g(t):\n a, _ = t\ndef h():\n _('Fine.')"
+    assert lost_markers(ast.parse(source)) == {1}
 
 
 def test_there_is_a_catalogue_for_every_language_but_the_one_of_the_code() -> None:

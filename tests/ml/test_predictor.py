@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ml import bundle, datasets, report
+from ml.aggregate import Aggregation, aggregate
 from ml.errors import BundleError
 from ml.images import Facts, Image, read
 from ml.labels import CLASSES, OUTCOMES, TUMOUR_CLASSES
-from ml.predictor import Predictor
+from ml.predictor import Prediction, Predictor, SliceResult
 from tests.ml.pictures import brain, brain_png
 
 PROJECT = Path(bundle.__file__).resolve().parents[1]
@@ -151,12 +152,36 @@ def test_every_slice_is_answered_as_if_it_were_alone(predictor: Predictor) -> No
         assert together.slices[index].probabilities == pytest.approx(alone.probabilities, abs=1e-4)
 
 
-def test_the_slice_most_likely_to_show_a_tumour_decides(predictor: Predictor) -> None:
-    answer = predictor.predict(image_of(np.zeros((160, 128)), *(brain(seed) for seed in range(4))))
-    judged = [result for result in answer.slices if result.refusal is None] or list(answer.slices)
+def few_slices() -> Image:
+    return image_of(np.zeros((160, 128)), *(brain(seed) for seed in range(4)))
+
+
+def most_suspicious(answer: Prediction) -> SliceResult:
     assert answer.slices[0].refusal == "image_blank"
-    assert answer.tumour_probability == max(result.tumour_probability for result in judged)
-    assert answer.slices[answer.slice_index].probabilities == answer.probabilities
+    judged = [result for result in answer.slices if result.refusal is None]
+    return max(judged, key=lambda result: result.tumour_probability)
+
+
+@pytest.mark.parametrize("directory", bundle.available(), ids=lambda path: path.name)
+def test_judged_slices_become_one_answer_as_the_card_says_and_the_most_suspicious_is_shown(
+    directory: Path,
+) -> None:
+    predictor = Predictor.load(directory)
+    answer = predictor.predict(few_slices())
+    assert answer.slice_index == most_suspicious(answer).index
+    expected = aggregate(predictor.curve(few_slices()), Aggregation.from_card(predictor.card))
+    assert list(answer.probabilities.values()) == pytest.approx(list(expected.probabilities))
+
+
+def test_where_the_card_names_no_way_the_slice_most_likely_to_show_a_tumour_decides(tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(bundle.default(), tmp_path / bundle.default().name))
+    card = json.loads((copy / bundle.CARD).read_text())
+    card.pop("aggregation", None)
+    (copy / bundle.CARD).write_text(json.dumps(card))
+    bundle.seal(copy)
+    answer = Predictor.load(copy).predict(few_slices())
+    assert answer.probabilities == most_suspicious(answer).probabilities
+    assert answer.slice_index == most_suspicious(answer).index
 
 
 def test_predicting_loads_neither_tensorflow_nor_django(tmp_path: Path) -> None:

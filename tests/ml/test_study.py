@@ -17,7 +17,7 @@ name = "one"
 [[candidate]]
 name = "two"
 [candidate.network]
-width = 8
+dropout = 0.5
 [[test]]
 name = "fold 1"
 fold = 1
@@ -43,9 +43,8 @@ def small(tmp_path: Path) -> str:
     base.write_text(
         """seed = 1
 [network]
-kind = "residual"
+kind = "seed_cnn"
 size = 32
-width = 4
 [data]
 tables = ["slices", "healthy"]
 [training]
@@ -67,7 +66,7 @@ def test_every_candidate_meets_every_test_with_its_own_changes(small: str) -> No
         ("without healthy", "two"),
     ]
     assert {t.recipe.training.learning_rate for t in trials} == {0.001}
-    assert [t.recipe.network.width for t in trials] == [4, 8, 4, 8]
+    assert [t.recipe.network.dropout for t in trials] == [0.0, 0.5, 0.0, 0.5]
     assert trials[0].recipe.data.fold == 1 and trials[2].recipe.data.without == ("healthy",)
 
 
