@@ -128,7 +128,8 @@ def parse(name: str, values: Mapping[str, Any]) -> Recipe:
 def joined(recipes: Sequence[Recipe]) -> Recipe:
     """One recipe for networks that answer together; the first one names the seed and the schedule.
 
-    Raises RecipeError where they are not for the same pictures, or have not learnt the same slices.
+    Not mirrored: beside a second network the mirror image gains nothing on the folds, and doubles the
+    cost. Raises RecipeError where they are not for the same pictures, or have not learnt the same slices.
     """
     first, *others = recipes
     if not others:
@@ -137,12 +138,13 @@ def joined(recipes: Sequence[Recipe]) -> Recipe:
         raise RecipeError("Networks that answer together must have learnt the same slices at one size.")
     members = tuple(recipe.network for recipe in recipes)
     together = Network("ensemble", first.network.size, members=members)
-    return replace(first, name=" + ".join(recipe.name for recipe in recipes), network=together)
+    name = " + ".join(recipe.name for recipe in recipes)
+    return replace(first, name=name, network=together, mirrored=False)
 
 
 def _common(recipe: Recipe) -> tuple[Any, ...]:
     data = recipe.data
-    return recipe.network.size, data.tables, data.split, data.fold, data.without, recipe.mirrored
+    return recipe.network.size, data.tables, data.split, data.fold, data.without
 
 
 def _tuples(section: Mapping[str, Any], *names: str) -> dict[str, tuple[Any, ...]]:

@@ -1,5 +1,6 @@
 """The networks: shapes, the seed's own layers, sizes, and normalisation that is Keras' own but fused."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -121,7 +122,9 @@ def test_an_ensemble_gives_the_mean_answer_of_its_members(tmp_path: Path) -> Non
 def test_networks_that_learnt_other_slices_do_not_answer_together() -> None:
     one = recipe.read("outline")
     assert recipe.joined([one]) is one
-    assert recipe.joined([one, recipe.read("transfer")]).network.members[0] == one.network
+    together = recipe.joined([one, recipe.read("transfer")])
+    assert together.network.members[0] == one.network and not together.mirrored
+    assert recipe.parse("again", json.loads(json.dumps(together.as_dict()))).network == together.network
     with pytest.raises(RecipeError, match="the same slices"):
         recipe.joined([one, replace(one, data=replace(one.data, fold=1))])
 
