@@ -1,6 +1,7 @@
 """``python -m ml`` as a program: output, errors and exit status."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -43,6 +44,17 @@ def test_predict_answers_one_object_a_line_in_the_order_given(scan: Path, tmp_pa
 def test_predict_succeeds_when_every_file_did(scan: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert program.main(["predict", str(scan), "--json"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 1
+
+
+@pytest.mark.parametrize(("before", "after"), [(None, "1"), ("0", "0")])
+def test_onednn_is_on_unless_somebody_has_switched_it_off(
+    before: str | None, after: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", before or "")
+    if before is None:
+        monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS")
+    assert program.main(["verify", str(bundle.default())]) == 0
+    assert os.environ["TF_ENABLE_ONEDNN_OPTS"] == after
 
 
 def test_predict_for_people_says_research_use_only(scan: Path, capsys: pytest.CaptureFixture[str]) -> None:
