@@ -13,7 +13,7 @@ from tests.e2e.answers import DECIDED, OUTLINED, SLICES, answer_in_the_workers_p
 from tests.e2e.browser import open_case
 from tests.e2e.conftest import watched_page
 from tests.e2e.phantom import volume_nifti
-from tests.e2e.portal import PROJECT, RunningPortal
+from tests.e2e.portal import RunningPortal
 from tests.e2e.test_accessibility import complaints, plain_page  # noqa: F401
 
 
@@ -32,7 +32,7 @@ def address(browser: Browser, portal: RunningPortal, session: object) -> str:
         expect(rows).to_have_count(2)
         rows.filter(has_text="head.nii.gz").get_by_role("link", name="Open").click()
         page.locator("[data-stage]").wait_for()
-        answer_in_the_workers_place(PROJECT, portal.log.parent)
+        answer_in_the_workers_place(portal)
         return str(page.url.split("?")[0])
 
 
