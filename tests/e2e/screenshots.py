@@ -28,7 +28,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder, running_portal(Path(folder)) as portal:
             _take_reading(browser, portal.url)
         with tempfile.TemporaryDirectory() as folder, running_portal(Path(folder)) as portal:
-            portal.manage("seed_cases", "--cases", "4000", "--departments", "0")
+            portal.manage("seed_cases", "--cases", "3000", "--departments", "0")
             _take_figures(browser, portal.url)
 
 
@@ -104,7 +104,7 @@ def _case(page: Page, url: str, reference: str, question: str, day: str, heads: 
         return address
     files = {f"axial-{n + 1:02}.png": head_png(seed, tumour=kind) for n, (seed, kind) in enumerate(heads)}
     if len(heads) > 1:
-        files |= {"copy.png": head_png(heads[0][0], tumour=heads[0][1]), "letter.png": b"%PDF-1.4"}
+        files |= {"axial-01 (copy).png": head_png(heads[0][0], tumour=heads[0][1]), "letter.png": b"%PDF-1.4"}
     choose_files(page, files)
     results = page.get_by_role("link", name="See the results")
     results.wait_for()
