@@ -8,7 +8,7 @@ from tests.e2e.phantom import head_png
 from tests.e2e.portal import RunningPortal
 from tests.e2e.test_accessibility import complaints, plain_page  # noqa: F401
 
-REFUSED = "/look/"  # takes no question, only an answer: an error page
+REFUSED = "/look/"  # takes only what a form sends: an error page
 
 
 @pytest.mark.parametrize(("theme", "width", "language"), [("dark", 1280, "es"), ("light", 360, "en")])
@@ -20,6 +20,7 @@ def test_no_act_keeps_anybody_out(
     portal: RunningPortal,
 ) -> None:
     page = plain_page
+    prefer(page, portal, theme, "en")
     open_case(page, portal.url, f"ACT-{theme}", "Mass?")
     case = page.url.removesuffix("upload/")
     choose_files(page, {"a.png": head_png(20, tumour="ring")})
