@@ -3,7 +3,7 @@
 Stored answers keep the English sentence beside its code; a page translates by the code.
 """
 
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
 IMAGES = {
@@ -52,6 +52,80 @@ FAILURES = {
     "file_lost": _("A stored image is missing; tell whoever runs the portal."),
 }
 SENTENCES = IMAGES | REASONS | FAILURES
+# What the cards of the shipped models say of themselves, word for word.
+CARDS = frozenset(
+    (
+        gettext_noop(
+            "Research on sorting single brain MRI slices into glioma, meningioma, pituitary tumour or no "
+            "tumour, always read by a clinician."
+        ),
+        gettext_noop("diagnosis, treatment or triage of patients"),
+        gettext_noop("excluding a tumour: a slice without one says nothing about the rest of the head"),
+        gettext_noop(
+            "other lesions (metastases, bleeding, stroke, multiple sclerosis), other organs, CT, children"
+        ),
+        gettext_noop("Gliomas on FLAIR are low-grade ones of one collection."),
+        gettext_noop(
+            "Its test images show patients and pictures that it has learnt: the figures flatter it."
+        ),
+        gettext_noop(
+            "Most healthy slices come from other sources than the tumours; skill may partly be the source."
+        ),
+        gettext_noop(
+            "Nearly all meningiomas and pituitary tumours are of one collection, on T1 after contrast."
+        ),
+        gettext_noop("No healthy slice of a tumour patient was learnt: many are called a tumour."),
+        gettext_noop(
+            "Some pictures that are not brain MRI pass, most of them head CT and MRI of other parts."
+        ),
+        gettext_noop(
+            "Three public collections hold nearly all meningiomas and pituitary tumours: T1 after contrast."
+        ),
+    )
+)
+FIGURES = {
+    "accuracy": _("Accuracy"),
+    "accuracy_at_90": _("Accuracy on the surest 90 of 100"),
+    "boxes": _("Boxes with an overlap of at least half"),
+    "brier": _("Brier score"),
+    "calibration_error": _("Calibration error"),
+    "called_notumor": _("Called no tumour"),
+    "dice": _("Overlap of the outlines (Dice)"),
+    "dice_lgg": _("Overlap of the outlines (Dice), low-grade gliomas"),
+    "f1": _("F1"),
+    "holdout": _("Patients kept apart"),
+    "holdout_healthy": _("Healthy people kept apart"),
+    "holdout_lgg": _("Low-grade gliomas kept apart"),
+    "lgg_healthy": _("Slices without tumour of patients with low-grade glioma"),
+    "lgg_tumours": _("Slices with low-grade glioma"),
+    "macro_f1": _("Mean F1 of the classes"),
+    "macro_recall": _("Mean recall of the classes"),
+    "meningioma_f1": _("F1 of meningioma"),
+    "missed_at_own_specificity": _("Tumours missed at its own specificity"),
+    "missed_at_specificity": _("Tumours missed at the specificity asked for"),
+    "npv_at_0.01": _("Negative predictive value, 1 in 100 with a tumour"),
+    "npv_at_0.05": _("Negative predictive value, 5 in 100 with a tumour"),
+    "npv_at_0.2": _("Negative predictive value, 20 in 100 with a tumour"),
+    "patients": _("Patients"),
+    "ppv_at_0.01": _("Positive predictive value, 1 in 100 with a tumour"),
+    "ppv_at_0.05": _("Positive predictive value, 5 in 100 with a tumour"),
+    "ppv_at_0.2": _("Positive predictive value, 20 in 100 with a tumour"),
+    "precision": _("Precision"),
+    "published_test": _("Published test"),
+    "recall": _("Recall"),
+    "refusal_auroc": _("Area under the curve of refusing"),
+    "refused": _("Refused"),
+    "same_class": _("Same class"),
+    "slices": _("Slices"),
+    "specificity": _("Specificity"),
+    "targets": _("Aims"),
+    "tumour_accuracy": _("Tumours given their own class"),
+    "tumour_sensitivity": _("Sensitivity for any tumour"),
+    "tumours": _("Tumours"),
+    "tumours_called_notumor": _("Tumours called no tumour"),
+    "uncertain": _("Uncertain"),
+    "wrongly_refused": _("Wrongly refused"),
+}
 
 
 def translated(code: str, english: str) -> str:
@@ -59,3 +133,14 @@ def translated(code: str, english: str) -> str:
     if (get_language() or "en").startswith("en") or code not in SENTENCES:
         return english
     return str(SENTENCES[code])
+
+
+def card_words(english: str) -> str:
+    """A sentence of a model's card; what nobody has translated stays as the card has it."""
+    return gettext(english) if english in CARDS else english
+
+
+def figure_words(name: str) -> str:
+    """What a card's figure or test is called."""
+    words = name.replace("_", " ")
+    return str(FIGURES.get(name) or words[:1].upper() + words[1:])

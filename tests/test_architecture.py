@@ -34,7 +34,7 @@ MAY_IMPORT = {
     "actors": {"audit", "models"},
     "throttling": set(),
     "tasks": {"services"},
-    "pages": {"pages", "services", "actors", "uploads", "templatetags", *CORE},
+    "pages": {"pages", "services", "actors", "uploads", "templatetags", "sentences", *CORE},
     "templatetags": {"pages", "services", "sentences", *CORE},
     "api": {"api", "services", "actors", "uploads", "throttling", *CORE},
     "admin": {"admin", "services", "actors", *CORE},

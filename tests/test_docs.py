@@ -19,6 +19,13 @@ def test_every_link_to_a_file_leads_to_one(document: Path) -> None:
     assert not [link for link in links if not (document.parent / link).exists()]
 
 
+@pytest.mark.parametrize("readme", ["README.md", "README.es.md"])
+def test_the_front_page_shows_three_pictures_that_are_there(readme: str) -> None:
+    shown = re.findall(r"!\[[^\]]+\]\((docs/screenshots/[\w-]+\.png)\)", (ROOT / readme).read_text("utf-8"))
+    assert len(set(shown)) == 3
+    assert all((ROOT / picture).is_file() for picture in shown)
+
+
 @pytest.mark.parametrize("document", [ARCHITECTURE, SECURITY], ids=["architecture", "security"])
 def test_every_test_and_module_that_is_named_exists(document: str) -> None:
     named = set(re.findall(r"`((?:tests|ml|classifier|mri_portal|docs)/[\w/.]+)`", document))

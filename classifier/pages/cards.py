@@ -9,6 +9,7 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from classifier.models.analysis import Label
+from classifier.sentences import card_words, figure_words
 from classifier.templatetags.portal import field_words, percent
 
 CLASS_FIGURES = ("precision", "recall", "f1")
@@ -41,15 +42,15 @@ def card_page(card: Mapping[str, Any]) -> CardPage:
     sources = _mapping(metrics.get("sources"))
     columns = list(dict.fromkeys(name for row in sources.values() for name in _mapping(row)))
     return CardPage(
-        intended_use=str(card.get("intended_use", "")),
+        intended_use=card_words(str(card.get("intended_use", ""))),
         not_for=_sentences(card.get("not_for")),
         limits=_sentences(card.get("limits")),
         data=_sentences(card.get("data")),
         facts=[(field_words(name), _text(card[name])) for name in _facts(card)],
         tests=[_test(name, _mapping(node)) for name, node in metrics.items() if name != "sources"],
-        source_columns=[field_words(name) for name in columns],
+        source_columns=[figure_words(name) for name in columns],
         sources=[
-            (name, *(_figure(column, _mapping(row).get(column)) for column in columns))
+            (_source(name), *(_figure(column, _mapping(row).get(column)) for column in columns))
             for name, row in sources.items()
         ],
         whole=json.dumps(card, indent=2, ensure_ascii=False),
@@ -66,8 +67,8 @@ def _facts(card: Mapping[str, Any]) -> Iterator[str]:
 
 def _test(name: str, node: Mapping[str, Any]) -> TestSet:
     return TestSet(
-        name=field_words(name),
-        figures=[(field_words(key), _figure(key, value)) for key, value in node.items() if key != "classes"],
+        name=figure_words(name),
+        figures=[(figure_words(key), _figure(key, value)) for key, value in node.items() if key != "classes"],
         classes=[
             (_label(label), *(_figure(name, _mapping(row).get(name)) for name in CLASS_FIGURES))
             for label, row in _mapping(node.get("classes")).items()
@@ -89,8 +90,8 @@ def _figure(name: str, value: Any) -> str:
 
 def _sentences(value: Any) -> list[str]:
     if isinstance(value, str):
-        return [value]
-    return [_text(item) for item in value or []]
+        return [card_words(value)]
+    return [card_words(_text(item)) for item in value or []]
 
 
 def _text(value: Any) -> str:
@@ -112,6 +113,12 @@ def _text(value: Any) -> str:
 
 def _label(name: str) -> str:
     return str(Label(name).label) if name in Label.values else name
+
+
+def _source(name: str) -> str:
+    """A class and where its images come from."""
+    label, *source = name.split("/", 1)
+    return ", ".join([_label(label), *source])
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

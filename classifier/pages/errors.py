@@ -28,6 +28,7 @@ HEADINGS = {
     401: _("You are signed out"),
     403: _("Your role does not allow this"),
     404: _("There is nothing here"),
+    405: _("This is no page to look at"),
     409: _("That does not fit the present state"),
     413: _("That is too much at once"),
     422: _("That image cannot be used"),
@@ -41,6 +42,7 @@ ADVICE = {
     400: _("Go back, load the page again and repeat what you did."),
     403: _("If your work needs it, ask an administrator for the role."),
     404: _("Go back, or look for the case in the worklist. An administrator can add you to its department."),
+    405: _("Go back to the page with the form, or to the worklist."),
     409: _("Load the page again: somebody else may have been faster."),
     413: _("Send fewer or smaller files at once."),
     422: _("Choose another file, or export the image anew where it comes from."),
@@ -105,6 +107,17 @@ def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
         heading=_("This form has expired"),
         detail=_("Go back, load the page again and repeat what you did; nothing was changed."),
     )
+
+
+def method_not_allowed(request: HttpRequest, refused: HttpResponse) -> HttpResponse:
+    response = respond(
+        request,
+        status=405,
+        code="method_not_allowed",
+        detail=_("This address only takes what a form or a program sends."),
+    )
+    response["Allow"] = refused["Allow"]
+    return response
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -15,7 +15,7 @@ from classifier.models import Case
 from classifier.pages.pictures import inert
 from classifier.pages.reading_forms import AmendForm, SignForm
 from classifier.pages.requests import SignedInRequest, form_data, page_actor
-from classifier.services import cases, report_document, reports
+from classifier.services import cases, report_document, reports, results
 from classifier.services.reports import SignOff
 
 
@@ -38,8 +38,16 @@ def report(request: SignedInRequest, case_id: uuid.UUID) -> HttpResponse:
             status = error.status
     elif sign_off.report and not form.is_bound:
         reports.record_report_view(actor=actor, report=sign_off.report)
-    facts = {"case": case, "sign_off": sign_off, "form": form}
+    facts = {"case": case, "sign_off": sign_off, "form": form} | _before_signing(request, case, sign_off)
     return render(request, "cases/report.html", facts, status=status)
+
+
+def _before_signing(request: SignedInRequest, case: Case, sign_off: SignOff) -> dict[str, Any]:
+    """What the signature is for, where there can be one: the scans, what the model said and the reads."""
+    if sign_off.obstacle or not request.user.may_sign:
+        return {}
+    found, more = results.case_results(actor=page_actor(request), case=case)
+    return {"results": found, "more_scans": more}
 
 
 @require_safe

@@ -16,6 +16,7 @@ from classifier.pages.middleware import refreshes_itself
 from classifier.pages.next_case import remember_view
 from classifier.pages.requests import SignedInRequest, page_actor
 from classifier.pages.worklist_forms import POSITIONS, WorklistForm, address_of, place_of
+from classifier.pages.worklist_lines import lines
 from classifier.services import saved_views, worklist_counts
 from classifier.services import worklist as service
 from classifier.services.worklist import Page
@@ -72,7 +73,8 @@ def _unless_seen(request: SignedInRequest, mark: str, template: str, facts: dict
 def _rows(request: SignedInRequest, form: WorklistForm, page: Page) -> dict[str, Any]:
     """The table, ready, and what lets the page ask whether it has changed."""
     facts = {"page": page, "filters": form.query(), "user": request.user}
-    table = render_to_string("worklist/_table.html", facts)
+    shown = lines(page.rows, with_department=request.user.sees_every_department)
+    table = render_to_string("worklist/_table.html", facts | {"lines": shown})
     mark = _mark(table)
     return facts | {
         "table": table,

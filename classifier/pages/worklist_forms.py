@@ -70,7 +70,7 @@ class WorklistForm(forms.Form):
         self._offer("assigned", [("", _("Anybody")), (ME, _("Me")), (NOBODY, _("Nobody")), *self.readers])
         if len(departments) < 2:
             del self.fields["department"]
-        self.fields["q"].widget.attrs |= {"type": "search", "data-key": "/"}
+        self.fields["q"].widget.attrs |= {"data-key": "/"}
         self.is_valid()
 
     def filters(self) -> Filters:

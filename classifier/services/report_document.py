@@ -16,7 +16,7 @@ from classifier.audit import Action, Actor, record
 from classifier.errors import UserFacingError
 from classifier.models import Answer, Report, Review
 from classifier.models.analysis import Analysis, Label, Outcome
-from classifier.sentences import translated
+from classifier.sentences import CARDS, card_words, figure_words, translated
 from classifier.services.key_images import key_image, shown_slice
 from classifier.services.reports import find_report
 
@@ -224,11 +224,12 @@ def _versions(report: Report) -> dict[str, Any]:
 
 def _model(model: Mapping[str, Any], language: str) -> dict[str, Any]:
     names = {"not_for": _("It is not for"), "limits": _("Where not to trust it")}
+    said = {model["intended_use"], *model["not_for"], *model["limits"]} - {""}
     return {
         "heading": _("The model: %s") % model["version"],
-        "note": "" if language == "en" else _("The model's card is in English."),
-        "intended_use": model["intended_use"] or _("The card does not say what it is for."),
-        "lists": [(name, model[key]) for key, name in names.items() if model[key]],
+        "note": "" if language == "en" or said <= CARDS else _("The model's card is in English."),
+        "intended_use": card_words(model["intended_use"]) or _("The card does not say what it is for."),
+        "lists": [(name, list(map(card_words, model[key]))) for key, name in names.items() if model[key]],
         "figures_heading": _("Measured; in brackets the 95% confidence interval"),
         **_figures(model["figures"]),
     }
@@ -244,12 +245,13 @@ def _figures(tests: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
         "columns": [_("Test"), _("Slices"), _("Tumours missed"), *names.values()],
         "figures": [
             (
-                test["test"].replace("_", " "),
+                figure_words(test["test"]),
                 str(test.get("slices", NONE)),
                 _missed(test),
                 *(_figure(test.get(name)) for name in names),
             )
             for test in tests
+            if test.get("tumours") or not names.keys().isdisjoint(test)
         ],
     }
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from django.contrib.auth.models import Group
@@ -23,6 +23,7 @@ from classifier.services.worklist_selection import Filters, Position, keys_above
 PAGE = 50
 EXPORTED_AT_ONCE = 500
 THUMBNAILS = 3
+ANSWER = ("status", "outcome", "tumour_probability", "finished_at", "created_at")
 
 
 @dataclass(frozen=True)
@@ -125,41 +126,52 @@ def _page(rows: Sequence[Row], *, has_previous: bool, has_next: bool) -> Page:
 def _rows(ids: Sequence[uuid.UUID], user: User) -> list[Row]:
     found = Case.objects.select_related("patient", "department", "assignee", "reviewer")
     cases = found.in_bulk(ids)
-    latest = _latest_analyses(ids)
-    veil(user=user, analyses=[analysis for scans in latest.values() for analysis in scans.values()])
-    return [_row(cases[pk], list(latest[pk].values()), user) for pk in ids if pk in cases]
+    latest = _latest_analyses(cases)
+    shown = [analysis for scans in latest.values() for analysis in scans.values()]
+    veil(user=user, analyses=shown)
+    reviews = _reviews([analysis.pk for analysis in shown if not analysis.reads_hidden])
+    return [_row(cases[pk], list(latest[pk].values()), reviews, user) for pk in ids if pk in cases]
 
 
-def _latest_analyses(case_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, dict[uuid.UUID, Analysis]]:
+def _latest_analyses(
+    cases: Mapping[uuid.UUID, Case],
+) -> Mapping[uuid.UUID, Mapping[uuid.UUID, Analysis]]:
     """By case, then by scan; every scan has an analysis from the moment it is uploaded."""
     analyses = (
-        Analysis.objects.filter(scan__case__in=case_ids)
-        .select_related("scan__case")
-        .only(
-            "scan__case__department_id",
-            "scan__facts",
-            "status",
-            "outcome",
-            "tumour_probability",
-            "finished_at",
-            "created_at",
-        )
-        .prefetch_related("reviews__reviewer")
+        Analysis.objects.filter(scan__case__in=cases)
+        .select_related("scan")
+        .only("scan__case_id", *ANSWER)
         .order_by("created_at")
     )
     latest: dict[uuid.UUID, dict[uuid.UUID, Analysis]] = defaultdict(dict)
     for analysis in analyses:
+        analysis.scan.case = cases[analysis.scan.case_id]
         latest[analysis.scan.case_id][analysis.scan_id] = analysis
     return latest
 
 
-def _row(case: Case, analyses: Sequence[Analysis], user: User) -> Row:
-    reviews = sorted((r for a in analyses for r in a.reviews.all()), key=lambda review: review.created_at)
+def _reviews(analysis_ids: Sequence[uuid.UUID]) -> Mapping[uuid.UUID, Sequence[Review]]:
+    """By analysis, the earliest first. Not prefetched: that makes a query set for each one without any."""
+    found = Review.objects.filter(analysis__in=analysis_ids).select_related("reviewer").order_by("created_at")
+    reviews: dict[uuid.UUID, list[Review]] = defaultdict(list)
+    for review in found:
+        reviews[review.analysis_id].append(review)
+    return reviews
+
+
+def _row(
+    case: Case,
+    analyses: Sequence[Analysis],
+    reviews: Mapping[uuid.UUID, Sequence[Review]],
+    user: User,
+) -> Row:
+    reads = [reviews.get(analysis.pk, ()) for analysis in analyses]
+    newest = max((read[-1] for read in reads if read), key=lambda review: review.created_at, default=None)
     return Row(
         case=case,
         scans=len(analyses),
-        reviewed=sum(bool(analysis.reviews.all()) for analysis in analyses),
+        reviewed=sum(map(bool, reads)),
         leading=max(analyses, key=pressing, default=None),
-        review=reviews[-1] if reviews else None,
+        review=newest,
         thumbnails=[thumbnail_of(analysis.scan, user) for analysis in analyses[:THUMBNAILS]],
     )

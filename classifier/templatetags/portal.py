@@ -118,7 +118,9 @@ def in_words(analysis: Analysis | None) -> str:
         return _("No images yet")
     if analysis.answer_hidden:
         return _("To be read")
-    return analysis.get_outcome_display() or analysis.get_status_display()
+    return str(
+        Outcome(analysis.outcome).label if analysis.outcome else Analysis.Status(analysis.status).label
+    )
 
 
 @register.filter

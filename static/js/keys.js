@@ -1,5 +1,6 @@
 // Keys. An element says in `data-key` which key presses it: "t", "/" or a sequence such as "g w"; links
-// and buttons are pressed, fields get the focus. Links marked `data-row` are the rows for j, k and arrows.
+// and buttons are pressed, fields and what is marked `data-key-focus` get the focus. Of several with one key
+// the first counts. Links marked `data-row` are the rows for j, k and arrows; from the search, down leads to them.
 // A field, a dialog or a key with Ctrl, Alt or Meta is never touched.
 
 const SEQUENCE_MS = 1200;
@@ -18,7 +19,7 @@ document.addEventListener("keydown", pressed);
 
 function pressed(event) {
   if (event.defaultPrevented || event.ctrlKey || event.altKey || event.metaKey || event.isComposing) return;
-  if (document.querySelector("dialog[open]") || event.target.closest(TYPED_INTO)) return;
+  if (document.querySelector("dialog[open]") || (event.target.closest(TYPED_INTO) && !leftSearch(event))) return;
   if (moved(event) || !singleKeys || event.key.length !== 1) return;
   const keys = begun ? `${begun} ${event.key}` : event.key;
   const element = shown().find((one) => one.dataset.key === keys);
@@ -41,8 +42,12 @@ function shown() {
   return [...document.querySelectorAll("[data-key]")].filter((one) => one.checkVisibility({ visibilityProperty: true }));
 }
 
+function leftSearch(event) {
+  return event.key === "ArrowDown" && event.target.matches("[role=search] input");
+}
+
 function press(element) {
-  if (element.matches(TYPED_INTO)) {
+  if (element.matches(TYPED_INTO) || "keyFocus" in element.dataset) {
     element.focus();
     element.select?.();
   } else element.click();
@@ -52,7 +57,7 @@ function press(element) {
 function moved(event) {
   const rows = [...document.querySelectorAll("[data-row]")];
   const at = rows.indexOf(document.activeElement);
-  const step = { j: singleKeys && 1, k: singleKeys && -1, ArrowDown: at >= 0 && 1, ArrowUp: at >= 0 && -1 }[event.key];
+  const step = { j: singleKeys && 1, k: singleKeys && -1, ArrowDown: (at >= 0 || leftSearch(event)) && 1, ArrowUp: at >= 0 && -1 }[event.key];
   if (!rows.length || !step || event.shiftKey || begun) return false;
   event.preventDefault();
   const next = rows[at < 0 ? 0 : Math.min(Math.max(at + step, 0), rows.length - 1)];
@@ -62,7 +67,9 @@ function moved(event) {
 }
 
 function open() {
-  list.replaceChildren(...rowKeys(), ...shown().map((one) => line(one.dataset.key, words(one))));
+  const first = new Map(shown().reverse().map((one) => [one.dataset.key, one]));
+  const ordered = shown().filter((one) => first.get(one.dataset.key) === one);
+  list.replaceChildren(...rowKeys(), ...ordered.map((one) => line(one.dataset.key, words(one))));
   dialog.showModal();
 }
 

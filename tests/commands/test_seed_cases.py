@@ -2,6 +2,7 @@
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db.models import F
 
 from classifier.models import Analysis, Case, ModelVersion, Review, Scan, ScanFile, User
 from classifier.services.triage import refresh_triage
@@ -30,6 +31,15 @@ def test_made_up_cases_are_whole_and_spread_over_the_departments(
     assert {row.case.department for row in find_worklist(user=alice, filters=Filters()).rows} == {
         alice.departments[0]
     }
+
+
+def test_made_up_cases_came_over_years_and_their_answers_after_them(
+    alice: User, active_model: ModelVersion
+) -> None:
+    call_command("seed_cases", cases=60, user="alice", departments=1)
+    assert len(Case.objects.dates("created_at", "month")) > 12
+    assert not Analysis.objects.filter(finished_at__lte=F("created_at")).exists()
+    assert not Review.objects.filter(created_at__lte=F("analysis__created_at")).exists()
 
 
 def test_a_database_that_holds_cases_is_refused_unless_forced(

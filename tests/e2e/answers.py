@@ -1,24 +1,22 @@
-"""`python -m tests.e2e.answers ANALYSIS`: an answer of the test's choice, given in the worker's place.
+"""`python -m tests.e2e.answers`: an answer of the test's choice, given in the worker's place.
 
 What a model finds in a drawn head is its own affair; a viewer needs an outline to show.
 """
 
 import os
-import subprocess
-import sys
 import uuid
-from pathlib import Path
 from typing import Any
 from unittest import mock
+
+from tests.e2e.portal import RunningPortal
 
 SLICES, DECIDED, OUTLINED = 12, 7, (6, 7, 8)
 HEIGHT = WIDTH = 96
 
 
-def answer_in_the_workers_place(project: Path, folder: Path) -> None:
-    """Every analysis that waits in the portal of ``folder``; hold its workers meanwhile."""
-    environment = {"PATH": os.environ["PATH"], "PORTAL_DATA_DIR": str(folder)}
-    subprocess.run([sys.executable, "-m", "tests.e2e.answers"], cwd=project, env=environment, check=True)
+def answer_in_the_workers_place(portal: RunningPortal) -> None:
+    """Every analysis that waits; hold the workers meanwhile."""
+    portal.run("-m", "tests.e2e.answers")
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 from tests.e2e.browser import CHROMIUM, chromium, sign_in
-from tests.e2e.portal import CLINICIAN, PASSWORD, RunningPortal, prepare, running_portal
+from tests.e2e.portal import CLINICIAN, PASSWORD, RunningPortal, first_start, own_servers, running_portal
 
 # What the browser and htmx say of a server that refuses or is away.
 EXPECTED = re.compile("Failed to load resource|htmx:(afterRequest|sendError)")
@@ -41,18 +41,20 @@ def pytest_runtest_makereport(item: pytest.Item, call: Any) -> Generator[None, A
 
 
 @pytest.fixture(scope="session")
-def first_start(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a portal that nobody has used; making its tables takes as long as a walk."""
-    folder = tmp_path_factory.mktemp("first-start")
-    prepare(folder)
-    return folder
+def unused(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, dict[str, str]]]:
+    """Folder and settings of a portal that nobody has used; making its tables takes as long as a walk."""
+    folder = tmp_path_factory.mktemp("unused")
+    with first_start(folder) as servers:
+        yield folder, servers
 
 
 @pytest.fixture(scope="module")
-def portal(tmp_path_factory: pytest.TempPathFactory, first_start: Path) -> Iterator[RunningPortal]:
+def portal(
+    tmp_path_factory: pytest.TempPathFactory, unused: tuple[Path, dict[str, str]]
+) -> Iterator[RunningPortal]:
     folder = tmp_path_factory.mktemp("portal")
-    shutil.copytree(first_start, folder, dirs_exist_ok=True)
-    with running_portal(folder) as portal:
+    shutil.copytree(unused[0], folder, dirs_exist_ok=True)
+    with own_servers(like=unused[1]) as servers, running_portal(folder, **servers) as portal:
         yield portal
 
 

@@ -29,10 +29,35 @@ def volume_nifti(slices: int = 12, *, side: int = 96, spacing: float = 2.0) -> b
     inside = np.hypot(rows, columns)[..., np.newaxis] < 0.9 * radius
     ventricles = (np.hypot(rows / 0.4, columns / 0.2) < 1)[..., np.newaxis] & inside
     grey = np.where(ventricles, 200, 500) + 25 * np.arange(slices) + 40 * (columns[..., np.newaxis] > 0)
-    pixels = np.where(inside, grey, 0).astype(np.int16)
-    # From (row, column) of a picture seen from the feet to (left to right, back to front).
+    return _as_nifti(np.where(inside, grey, 0).astype(np.int16), (spacing, spacing, 3.0))
+
+
+def head_nifti(seed: int, *, tumour: str, slices: int = 16) -> bytes:
+    """A drawn head as a volume from its middle to the top; the slices between a quarter and two thirds of
+    the way hold the tumour.
+    """
+    made = []
+    for number in range(slices):
+        kind = tumour if slices // 4 <= number < 2 * slices // 3 else ""
+        picture = np.clip(_head(np.random.default_rng(seed), kind), 0, 1)
+        made.append(_shrunk(picture, float(np.sqrt(1 - (0.8 * number / slices) ** 2))))
+    pixels = np.rint(1000 * np.stack(made, axis=-1)).astype(np.int16)
+    return _as_nifti(pixels, (0.6, 0.6, 5.0))
+
+
+def _shrunk(picture: Field, share: float) -> Field:
+    """In the middle of as much black as there was picture."""
+    smaller = ndimage.zoom(picture, share, order=1)
+    above, left = ((SIDE - length) // 2 for length in smaller.shape)
+    drawn = np.zeros_like(picture)
+    drawn[above : above + smaller.shape[0], left : left + smaller.shape[1]] = smaller
+    return drawn
+
+
+def _as_nifti(pixels: NDArray[np.int16], spacing: tuple[float, float, float]) -> bytes:
+    """From (row, column) of pictures seen from the feet to (left to right, back to front)."""
     stored = pixels[::-1, ::-1].transpose(1, 0, 2)
-    image = nibabel.Nifti1Image(np.ascontiguousarray(stored), np.diag([spacing, spacing, 3.0, 1.0]))
+    image = nibabel.Nifti1Image(np.ascontiguousarray(stored), np.diag([*spacing, 1.0]))
     return gzip.compress(image.to_bytes(), mtime=0)
 
 

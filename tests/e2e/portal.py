@@ -6,12 +6,16 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psutil
+import psycopg2
+import redis
 
 from tests.processes.waiting import wait_until
 
@@ -25,6 +29,24 @@ class RunningPortal:
     url: str
     process: psutil.Process
     log: Path
+    environment: Mapping[str, str]
+
+    def manage(self, *arguments: str, typed: str = "") -> None:
+        """`manage.py` as an administrator would use it beside the running portal."""
+        self.run("manage.py", *arguments, typed=typed)
+
+    def run(self, *command: str, typed: str = "") -> None:
+        """Python in the portal's environment; what it says goes to the portal's log."""
+        with self.log.open("ab") as output:
+            subprocess.run(
+                [sys.executable, *command],
+                cwd=PROJECT,
+                env=dict(self.environment),
+                input=typed.encode(),
+                stdout=output,
+                stderr=output,
+                check=True,
+            )
 
     @contextmanager
     def workers_held(self) -> Iterator[None]:
@@ -40,15 +62,9 @@ class RunningPortal:
                 worker.resume()
 
 
-def prepare(folder: Path) -> None:
-    """What a first start leaves in ``folder``: tables, model and users."""
-    command = [sys.executable, "manage.py", "bootstrap"]
-    subprocess.run(command, cwd=PROJECT, env=_environment(folder), check=True, stdout=subprocess.DEVNULL)
-
-
 @contextmanager
 def running_portal(folder: Path, **settings: str) -> Iterator[RunningPortal]:
-    """Embedded database and queue, one worker; ready when it says so itself."""
+    """One worker; embedded database and queue unless ``settings`` say where others are."""
     port = _free_port()
     environment = {**_environment(folder), "PORTAL_PORT": str(port), **settings}
     url = f"http://127.0.0.1:{port}"
@@ -62,11 +78,51 @@ def running_portal(folder: Path, **settings: str) -> Iterator[RunningPortal]:
             stderr=output,
         )
     try:
-        wait_until(lambda: _is_ready(url, process, log), "the portal to be ready", 90)
-        yield RunningPortal(url, psutil.Process(process.pid), log)
+        wait_until(lambda: _is_ready(url, process, log), "the portal to be ready", 180)
+        yield RunningPortal(url, psutil.Process(process.pid), log, environment)
     finally:
         process.terminate()
         process.wait(timeout=30)
+
+
+@contextmanager
+def first_start(folder: Path) -> Iterator[dict[str, str]]:
+    """What a first start leaves in ``folder`` and in the database of these settings: tables, model, users."""
+    with own_servers() as servers:
+        subprocess.run(
+            [sys.executable, "manage.py", "bootstrap"],
+            cwd=PROJECT,
+            env=_environment(folder) | servers,
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+        yield servers
+
+
+@contextmanager
+def own_servers(like: Mapping[str, str] | None = None) -> Iterator[dict[str, str]]:
+    """Settings for a database and a key prefix of its own where this run tests on PostgreSQL and Redis.
+
+    The database begins as a copy of that of ``like``, which nobody may be using.
+    """
+    database, broker = os.environ["DATABASE_URL"], os.environ["BROKER_URL"]
+    if not (database.startswith("postgres") and broker.startswith("redis")):
+        yield {}
+        return
+    name = f"portal_e2e_{uuid.uuid4().hex[:12]}"
+    template = urlsplit(like["DATABASE_URL"]).path[1:] if like else "template1"
+    _tell(database, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    try:
+        yield {
+            "DATABASE_URL": _named(database, name),
+            "BROKER_URL": broker,
+            "PORTAL_REDIS_PREFIX": f"{name}:",
+        }
+    finally:
+        _tell(database, f'DROP DATABASE "{name}" WITH (FORCE)')
+        with suppress(redis.RedisError), closing(redis.Redis.from_url(broker)) as client:
+            for key in client.scan_iter(f"{name}:*"):
+                client.delete(key)
 
 
 def _environment(folder: Path) -> dict[str, str]:
@@ -77,6 +133,17 @@ def _environment(folder: Path) -> dict[str, str]:
         "PORTAL_CLINICIAN_PASSWORD": PASSWORD,
         "PORTAL_ADMIN_PASSWORD": PASSWORD,
     }
+
+
+def _named(database: str, name: str) -> str:
+    return urlsplit(database)._replace(path=f"/{name}").geturl()
+
+
+def _tell(database: str, statement: str) -> None:
+    with closing(psycopg2.connect(_named(database, "postgres"))) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
 
 
 def _is_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> bool:

@@ -3,10 +3,10 @@
 import tempfile
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.e2e.browser import choose_files, chromium, open_case, sign_in
-from tests.e2e.phantom import head_png
+from tests.e2e.phantom import head_nifti, head_png
 from tests.e2e.portal import CLINICIAN, PASSWORD, PROJECT, running_portal
 
 FOLDER = PROJECT / "docs" / "screenshots"
@@ -24,30 +24,76 @@ CASES = (
 
 def main() -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        running_portal(Path(folder)) as portal,
-        chromium() as browser,
-    ):
-        _take_all(browser, portal.url)
+    with chromium() as browser:
+        with tempfile.TemporaryDirectory() as folder, running_portal(Path(folder)) as portal:
+            _take_reading(browser, portal.url)
+        with tempfile.TemporaryDirectory() as folder, running_portal(Path(folder)) as portal:
+            portal.manage("seed_cases", "--cases", "3000", "--departments", "0")
+            _take_figures(browser, portal.url)
 
 
-def _take_all(browser: Browser, url: str) -> None:
-    page = browser.new_page(viewport={"width": 1280, "height": 800})
+def _take_reading(browser: Browser, url: str) -> None:
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    page = context.new_page()
     sign_in(page, url, CLINICIAN, PASSWORD)
+    page.get_by_role("button", name="Hide these steps").click()
     cases = [_case(page, url, *case) for case in CASES]
+    volume = _volume(page, url)
     _agree(page, cases[3])
     page.goto(url)
     _take(page, "worklist")
     page.goto(cases[0])
     _take(page, "case")
+    _take_viewer(page, volume)
+    _sign(page, cases[3])
+    _take(page, "report")
+    _take_elsewhere(browser, context, url, cases[2])
+
+
+def _take_elsewhere(browser: Browser, context: BrowserContext, url: str, case: str) -> None:
+    """On a phone, and in the other language and colours."""
     phone = browser.new_context(
-        viewport={"width": 360, "height": 1180},
-        device_scale_factor=2,
-        storage_state=page.context.storage_state(),
+        viewport={"width": 360, "height": 1180}, device_scale_factor=2, storage_state=context.storage_state()
     ).new_page()
-    phone.goto(cases[2])
+    phone.goto(case)
     _take(phone, "case-phone")
+    page = context.new_page()
+    page.goto(f"{url}/settings/")
+    page.get_by_role("combobox", name="Colours").select_option("light")
+    page.get_by_role("combobox", name="Language").select_option("es")
+    page.get_by_role("button", name="Keep").click()
+    page.goto(url)
+    _take(page, "worklist-es")
+
+
+def _take_figures(browser: Browser, url: str) -> None:
+    page = browser.new_page(viewport={"width": 1280, "height": 1560})
+    sign_in(page, url, CLINICIAN, PASSWORD)
+    page.goto(f"{url}/figures/?weeks=26")
+    _take(page, "figures")
+
+
+def _volume(page: Page, url: str) -> str:
+    open_case(page, url, "MRN-22734", "Weakness of the left arm", Study_date="2026-11-17")
+    address = page.url.removesuffix("upload/")
+    choose_files(page, {"t1-post-contrast.nii.gz": head_nifti(8, tumour="ring")})
+    page.get_by_role("link", name="See the results").click()
+    expect(page.locator(".provenance a").last).to_be_visible(timeout=30_000)
+    return address
+
+
+def _take_viewer(page: Page, case: str) -> None:
+    page.goto(case)
+    page.get_by_role("link", name="Open the viewer").click()
+    page.locator("[data-stage][data-ready]").wait_for()
+    _take(page, "viewer")
+
+
+def _sign(page: Page, case: str) -> None:
+    page.goto(f"{case}report/")
+    page.get_by_label("Impression").fill("No mass, no shift of the midline.")
+    page.get_by_role("button", name="Sign the report").click()
+    page.goto(f"{case}report/")
 
 
 def _case(page: Page, url: str, reference: str, question: str, day: str, heads: list[tuple[int, str]]) -> str:
@@ -58,7 +104,7 @@ def _case(page: Page, url: str, reference: str, question: str, day: str, heads: 
         return address
     files = {f"axial-{n + 1:02}.png": head_png(seed, tumour=kind) for n, (seed, kind) in enumerate(heads)}
     if len(heads) > 1:
-        files |= {"copy.png": head_png(heads[0][0], tumour=heads[0][1]), "letter.png": b"%PDF-1.4"}
+        files |= {"axial-01 (copy).png": head_png(heads[0][0], tumour=heads[0][1]), "letter.png": b"%PDF-1.4"}
     choose_files(page, files)
     results = page.get_by_role("link", name="See the results")
     results.wait_for()

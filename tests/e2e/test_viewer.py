@@ -13,7 +13,7 @@ from tests.e2e.answers import DECIDED, OUTLINED, SLICES, answer_in_the_workers_p
 from tests.e2e.browser import open_case
 from tests.e2e.conftest import watched_page
 from tests.e2e.phantom import volume_nifti
-from tests.e2e.portal import PROJECT, RunningPortal
+from tests.e2e.portal import RunningPortal
 from tests.e2e.test_accessibility import complaints, plain_page  # noqa: F401
 
 
@@ -32,7 +32,7 @@ def address(browser: Browser, portal: RunningPortal, session: object) -> str:
         expect(rows).to_have_count(2)
         rows.filter(has_text="head.nii.gz").get_by_role("link", name="Open").click()
         page.locator("[data-stage]").wait_for()
-        answer_in_the_workers_place(PROJECT, portal.log.parent)
+        answer_in_the_workers_place(portal)
         return str(page.url.split("?")[0])
 
 
@@ -114,6 +114,25 @@ def test_the_picture_without_the_outline_is_one_key_away(stage: Locator, at_work
     expect(stage).to_have_attribute("data-overlay", "")
 
 
+def test_the_outline_is_as_opaque_as_the_reader_wants_everywhere(stage: Locator, at_work: Page) -> None:
+    """The answer's square lies left above the middle; left below it the head has the same grey."""
+    inside, beside = (-26, -26), (-26, 26)
+    opacity = at_work.get_by_role("slider", name="Opacity")
+    strengths = []
+    for share in ("10", "90"):
+        opacity.fill(share)
+        strengths.append(sum(abs(a - b) for a, b in zip(at(stage, inside), at(stage, beside), strict=True)))
+    assert strengths[1] > 3 * strengths[0] > 0
+
+
+def at(stage: Locator, place: tuple[int, int]) -> list[int]:
+    """The colour at a place in pixels of the slice, counted from its middle."""
+    box = stage.bounding_box()
+    assert box
+    scale = min(box["width"], box["height"]) / 96
+    return colour(stage, place[0] * scale, place[1] * scale)
+
+
 def test_dragging_sets_the_window_and_reset_takes_it_back(stage: Locator, at_work: Page) -> None:
     expect(stage).to_have_attribute("data-window", "255/128")
     before = colour(stage)
@@ -193,6 +212,23 @@ def test_three_planes_show_volume_and_outline_under_the_same_policy(stage: Locat
     assert not orange(planes)
     at_work.keyboard.press("v")
     expect(stage).to_be_visible()
+
+
+def test_without_webgl2_the_slices_stay_and_the_page_says_why(address: str, at_work: Page) -> None:
+    page = at_work
+    page.add_init_script(
+        """const context = HTMLCanvasElement.prototype.getContext;
+        HTMLCanvasElement.prototype.getContext = function (kind, ...rest) {
+          return kind === "webgl2" ? null : context.call(this, kind, ...rest);
+        };"""
+    )
+    page.goto(address)
+    stage = page.locator("[data-stage]")
+    at_slice(stage, DECIDED)
+    page.keyboard.press("v")
+    expect(page.get_by_text("Three planes cannot be shown here")).to_be_visible()
+    expect(stage).to_be_visible()
+    expect(page.get_by_role("button", name="Three planes")).to_have_attribute("aria-pressed", "false")
 
 
 def orange(planes: Locator) -> bool:

@@ -133,3 +133,11 @@ def test_a_host_that_is_not_ours_gets_no_page(client: Client, db: None) -> None:
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH"])
 def test_other_methods_are_not_allowed(method: str, browser: Client) -> None:
     assert browser.generic(method, "/").status_code == 405
+
+
+def test_an_address_that_is_no_page_says_so(browser: Client) -> None:
+    refused = browser.get(reverse("choose_look"))
+    assert refused.status_code == 405
+    assert refused["Allow"] == "POST"
+    assert "Code method_not_allowed" in words(refused)
+    assert "Go back to the page with the form" in words(refused)

@@ -5,9 +5,13 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import translation
 
-from classifier.models import ModelVersion
+from classifier.audit import Actor
+from classifier.models import ModelVersion, User
 from classifier.pages.cards import card_page
+from classifier.sentences import FIGURES, card_words
+from classifier.services.preferences import keep_preferences
 from tests.pages.reading import words
 
 FIGURE = {"value": 0.9834, "interval": [0.9724, 0.9923]}
@@ -31,7 +35,31 @@ def test_a_figure_comes_with_its_interval() -> None:
     page = card_page({"metrics": {"published_test": {"slices": 1310, "tumour_sensitivity": FIGURE}}})
     [test] = page.tests
     assert test.name == "Published test"
-    assert test.figures == [("Slices", "1,310"), ("Tumour sensitivity", "98% (97% to >99%)")]
+    assert test.figures == [("Slices", "1,310"), ("Sensitivity for any tumour", "98% (97% to >99%)")]
+
+
+def test_the_shipped_models_card_speaks_the_readers_language(
+    browser: Client, active_model: ModelVersion, alice: User
+) -> None:
+    """A release that says something new brings its translation: `classifier/sentences.py` holds the words."""
+    keep_preferences(actor=Actor(user=alice, via="page"), language="es")
+    page = words(browser.get(reverse("model_card", args=[active_model.version])))
+    card = active_model.card
+    english = [card["intended_use"], *card["not_for"], *card["limits"]]
+    # Once is in the card as it is stored.
+    assert not [sentence for sentence in english if page.count(sentence) > 1]
+    with translation.override("es"):
+        spanish = [card_words(sentence) for sentence in english]
+        assert all(sentence in page for sentence in spanish)
+        tests = {name: test for name, test in card["metrics"].items() if name != "sources"}
+        assert not [name for name in {*tests, *tests["holdout"]} - {"classes"} if name not in FIGURES]
+
+
+def test_what_a_card_says_that_nobody_has_translated_stays_as_it_is() -> None:
+    with translation.override("es"):
+        page = card_page({"limits": ["Never seen a Tuesday."], "metrics": {"odd_test": {"odd_figure": 3}}})
+    assert page.limits == ["Never seen a Tuesday."]
+    assert [(test.name, test.figures) for test in page.tests] == [("Odd test", [("Odd figure", "3")])]
 
 
 def test_figures_by_class_are_named_in_clinical_words() -> None:
@@ -44,7 +72,7 @@ def test_figures_by_source_keep_their_columns() -> None:
     sources = {"glioma/a": {"slices": 3, "recall": 1.0}, "glioma/b": {"slices": 4}}
     page = card_page({"metrics": {"sources": sources}})
     assert page.source_columns == ["Slices", "Recall"]
-    assert page.sources == [("glioma/a", "3", "100%"), ("glioma/b", "4", "not given")]
+    assert page.sources == [("Glioma, a", "3", "100%"), ("Glioma, b", "4", "not given")]
 
 
 @pytest.mark.parametrize(

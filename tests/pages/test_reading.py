@@ -187,6 +187,21 @@ def test_a_case_is_signed_off_and_its_report_downloaded(browser: Client, analysi
     assert review(browser, analysis, verdict="agree").status_code == 409
 
 
+def test_who_signs_sees_what_is_signed(browser: Client, analysis: Analysis) -> None:
+    """Picture, answer and reads stand beside the signature, and not before there can be one."""
+    assert "What you sign" not in words(page(browser, "report", analysis.scan.case_id))
+    review(browser, analysis, verdict="correct", label="meningioma", comment="Broad base on the dura.")
+    shown = page(browser, "report", analysis.scan.case_id)
+    for told in (
+        "What you sign",
+        "Glioma suspected",
+        "alice says otherwise: Meningioma",
+        "Broad base on the dura.",
+    ):
+        assert told in words(shown)
+    assert reverse("picture", args=[analysis.scan_id, 0]) in shown.content.decode()
+
+
 def test_an_amendment_needs_its_reason_and_keeps_the_first_version(
     browser: Client, analysis: Analysis
 ) -> None:
