@@ -128,8 +128,8 @@ def parse(name: str, values: Mapping[str, Any]) -> Recipe:
 def joined(recipes: Sequence[Recipe]) -> Recipe:
     """One recipe for networks that answer together; the first one names the seed and the schedule.
 
-    Not mirrored: beside a second network the mirror image gains nothing on the folds, and doubles the
-    cost. Raises RecipeError where they are not for the same pictures, or have not learnt the same slices.
+    Not ``mirrored``: an ensemble has mirrored pictures of its own. Raises RecipeError where they are
+    not for the same pictures, or have not learnt the same slices.
     """
     first, *others = recipes
     if not others:

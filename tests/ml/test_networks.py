@@ -103,7 +103,9 @@ def test_missing_starting_weights_are_named(tmp_path: Path) -> None:
         networks.start(networks.build(TINY["mobilenet_unet"]), tmp_path / "nowhere.weights.h5")
 
 
-def test_an_ensemble_gives_the_mean_answer_of_its_members(tmp_path: Path) -> None:
+def test_an_ensemble_gives_the_mean_answer_of_its_members_to_a_picture_and_its_mirror_image(
+    tmp_path: Path,
+) -> None:
     network = TINY["residual_unet"]
     alone = [networks.build(network, seed=seed) for seed in (1, 2)]
     files = [tmp_path / f"{index}.weights.h5" for index in range(2)]
@@ -113,9 +115,10 @@ def test_an_ensemble_gives_the_mean_answer_of_its_members(tmp_path: Path) -> Non
     networks.load(together, TINY["ensemble"], files)
     x = np.random.default_rng(0).random((2, 64, 64, 1), np.float32)
     logits, embedding, mask = together.predict_on_batch(x)
-    (one, this, drawn), (other, that, outlined) = (model.predict_on_batch(x) for model in alone)
+    one, this, drawn = alone[0].predict_on_batch(x)
+    other, that, outlined = alone[1].predict_on_batch(x[:, :, ::-1])
     assert np.allclose(logits, (one + other) / 2, atol=1e-4)
-    assert np.allclose(mask, (drawn + outlined) / 2, atol=1e-4)
+    assert np.allclose(mask, (drawn + outlined[:, :, ::-1]) / 2, atol=1e-4)
     assert np.allclose(embedding, np.concatenate([this, that], axis=1), atol=1e-4)
 
 
