@@ -97,7 +97,12 @@ def _fill(draft: Path, runs: Sequence[Path], recipe: Recipe, data: Path) -> None
 
 
 def _save_rounded(model: Any, recipe: Recipe, path: Path) -> None:
-    """Half the bytes: the weights in 16 bits, which ``model`` then has, too."""
+    """Half the bytes: the weights in 16 bits, which ``model`` then has, too.
+
+    Converters fold normalisation into the convolution before it and round afterwards. Here it is the
+    same order, so that a file with 16 bits holds these very numbers.
+    """
+    networks.fold(model)
     half = networks.build(recipe.network, precision="float16")
     half.set_weights(model.get_weights())
     half.save_weights(path)

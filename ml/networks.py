@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import keras
+import numpy as np
 from keras import layers, ops
 
 from ml.labels import CLASSES
@@ -219,6 +220,25 @@ def load(model: Model, network: Network, weights: Sequence[Path]) -> None:
     parts = [model.get_layer(member_name(i)) for i in range(len(network.members))] or [model]
     for part, path in zip(parts, weights, strict=True):
         part.load_weights(path)
+
+
+def fold(model: Model) -> None:
+    """Move all that normalisation does into the convolutions before it; the answers stay the same."""
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            fold(layer)
+        elif isinstance(layer, layers.BatchNormalization):
+            _fold_into(layer.input._keras_history.operation, layer)
+
+
+def _fold_into(convolution: Any, normalisation: Any) -> None:
+    gamma, beta, mean, variance = normalisation.get_weights()
+    scale = gamma / np.sqrt(variance + normalisation.epsilon)
+    depthwise = isinstance(convolution, layers.DepthwiseConv2D)
+    kernel = convolution.get_weights()[0] * (scale[:, np.newaxis] if depthwise else scale)
+    convolution.set_weights([kernel])
+    ones, zeros = np.ones_like(scale), np.zeros_like(scale)
+    normalisation.set_weights([ones, beta - mean * scale, zeros, ones - normalisation.epsilon])
 
 
 def start(model: Model, weights: Path) -> None:

@@ -132,6 +132,20 @@ def test_networks_that_learnt_other_slices_do_not_answer_together() -> None:
         recipe.joined([one, replace(one, data=replace(one.data, fold=1))])
 
 
+@pytest.mark.parametrize("kind", ["residual_unet", "mobilenet_unet", "ensemble"])
+def test_folded_normalisation_does_nothing_and_the_answers_stay_the_same(kind: str) -> None:
+    model, size = networks.build(TINY[kind]), TINY[kind].size
+    rng = np.random.default_rng(2)
+    model.set_weights([w + rng.uniform(0, 0.1, w.shape).astype(np.float32) for w in model.get_weights()])
+    x = rng.random((2, size, size, 1), np.float32)
+    before = model.predict_on_batch(x)
+    networks.fold(model)
+    for one, other in zip(before, model.predict_on_batch(x), strict=True):
+        assert np.allclose(one, other, rtol=1e-3, atol=1e-3)
+    means = [w for w in model.weights if w.path.endswith("moving_mean")]
+    assert means and not any(np.any(mean) for mean in means)
+
+
 @pytest.mark.parametrize("kind", ["residual", "residual_unet"])
 def test_what_is_trained_shares_the_weights_of_its_model(kind: str) -> None:
     model = networks.build(TINY[kind])
