@@ -41,7 +41,9 @@ def change_card(directory: Path, change: Callable[[dict[str, Any]], object]) -> 
 def test_every_bundle_in_the_project_is_whole_small_and_described(directory: Path) -> None:
     found = bundle.verify(directory)
     assert found.version == directory.name
-    assert sum(path.stat().st_size for path in directory.iterdir()) <= 20 * MEGABYTE
+    assert (directory / bundle.NETWORK).stat().st_size <= 16 * MEGABYTE
+    assert found.card["parameters"] <= 6_000_000
+    assert sum(path.stat().st_size for path in directory.iterdir()) <= 28 * MEGABYTE
     assert {"intended_use", "not_for", "data", "metrics", "limits", "versions", "date"} <= set(found.card)
     assert "Research use only" in found.card["notice"]
     assert found.card["labels"] == list(CLASSES)
