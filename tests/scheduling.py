@@ -10,14 +10,12 @@ from xdist.scheduler import LoadScopeScheduling
 
 class _ByPortal(LoadScopeScheduling):
     def _split_scope(self, nodeid: str) -> str:
-        """Together: scenarios of one backend, browsers, each file of operations. The rest anywhere."""
+        """Together: scenarios of one backend, a file of walks or of operations. The rest anywhere."""
         path, _, test = nodeid.partition("::")
         match path.split("/")[1]:
             case "processes":
                 return test.partition("[")[2]
-            case "e2e":
-                return "e2e"
-            case "ops":
+            case "e2e" | "ops":
                 return path
         return nodeid
 
