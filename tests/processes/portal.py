@@ -73,7 +73,7 @@ class Portal:
             "PORTAL_DATA_DIR": str(self.folder / "var"),
             "PORTAL_BUNDLES_DIR": str(self.bundles),
             "PORTAL_PORT": str(self.port),
-            "PORTAL_TIME_LIMIT_S": "2",
+            "PORTAL_TIME_LIMIT_S": "4",
             "PORTAL_SWEEP_INTERVAL_S": "1",
             "PORTAL_API_RATE": "100000/min",
             "SLOW_MODEL_ORDER": str(self.order),
