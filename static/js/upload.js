@@ -30,10 +30,7 @@ list.part("plain").hidden = true;
 input.required = false;
 sayWhatWasLost();
 
-input.addEventListener("change", () => {
-  take(chosen(input.files));
-  input.value = "";
-});
+input.addEventListener("change", takeChosen);
 list.part("folder").hidden = false;
 list.part("folder").addEventListener("click", chooseFolder);
 form.addEventListener("submit", (event) => event.preventDefault());
@@ -58,6 +55,12 @@ document.addEventListener("drop", (event) => {
 });
 window.addEventListener("beforeunload", (event) => { if (underWay()) event.preventDefault(); });
 window.addEventListener("pagehide", remember);
+if (input.files.length) takeChosen(); // before this script was there
+
+function takeChosen() {
+  take(chosen(input.files));
+  input.value = "";
+}
 
 function brings(event) {
   return event.dataTransfer?.types.includes("Files");

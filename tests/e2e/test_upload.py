@@ -1,5 +1,6 @@
 """Uploads of many files in a browser: a folder, an archive, a drop on a case, and a page that is left."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,22 @@ def study(tmp_path: Path) -> Path:
     (folder / "<b>notes.txt").write_text("Nothing to see.")
     (folder / ".DS_Store").write_bytes(b"x")
     return folder.parent
+
+
+def test_files_chosen_before_the_script_is_there_are_sent_once_it_is(
+    at_work: Page, portal: RunningPortal
+) -> None:
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    at_work.route(re.compile(r"/js/upload\."), hold)
+    open_case(at_work, portal.url, "EARLY-1")
+    choose_files(at_work, {"early.png": brain_png()})
+    assert held
+    held[0].continue_()
+    expect(at_work.locator(".upload-words")).to_have_text(re.compile("Accepted"))
 
 
 def tally(page: Page):  # type: ignore[no-untyped-def]
