@@ -29,7 +29,7 @@ MOMENTUM: Final = 0.97
 MOBILENET: Final = "mobilenet"
 MOBILENET_STAGES: Final = ("block_3_expand_relu", "block_6_expand_relu", "block_13_expand_relu", "out_relu")
 TRAINED_FROM: Final = "block_2_expand"
-"""Two thirds of the time of training would go into what lies before, which finds edges anywhere."""
+"""What lies before finds edges anywhere; training it, too, takes about a third more time."""
 
 FLOOR: Final = 0.02
 """The weight of a point outside the outline, so that an empty outline means the whole picture."""
