@@ -1,19 +1,21 @@
 """A study: several candidates, each trained without some slices and tested on them.
 
 A study is a TOML file of ``ml/studies``: the ``base`` recipe, ``[base_changes]`` that every run gets
-(a smaller budget), ``[[candidate]]`` with a name and what is changed of the recipe, ``[[test]]`` with
-a name and ``fold`` or ``without`` (sources). Every finished run is kept, so a study that was stopped
-goes on. The holdout takes no part.
+(a smaller budget), ``[[candidate]]`` with a name and what is changed of the recipe, ``[[together]]``
+with a name and the candidates (``members``) whose answers are averaged, ``[[test]]`` with a name and
+``fold`` or ``without`` (sources). Every finished run is kept, so a study that was stopped goes on. The
+holdout takes no part.
 """
 
 import json
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ml import datasets, decision, evaluate, networks, recipe, tables, train
 from ml.datasets import Row
@@ -24,17 +26,22 @@ from ml.tables import Table
 
 STUDIES: Final = Path(__file__).resolve().parent / "studies"
 ANSWERS: Final = "answers.npz"
+TINY: Final = 1e-12
 MEASURES: Final = ("accuracy", "macro_recall", "tumour_sensitivity", "specificity")
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One training of a candidate and the test it is for, on slices of these ``tables``."""
+    """One training of a candidate and the test it is for, on slices of these ``tables``.
+
+    With ``members`` nothing is trained: the answers of these candidates are averaged.
+    """
 
     candidate: str
     test: str
     recipe: Recipe
     tables: tuple[str, ...]
+    members: tuple[str, ...] = ()
 
 
 def read(name: str) -> list[Trial]:
@@ -45,20 +52,24 @@ def read(name: str) -> list[Trial]:
         raise RecipeError(f"There is no study {name}; there are: {known}.")
     study = tomllib.loads(path.read_text("utf-8"))
     try:
-        return [_trial(study, candidate, test) for test in study["test"] for candidate in study["candidate"]]
+        candidates = (*study["candidate"], *study.get("together", ()))
+        return [_trial(study, candidate, test) for test in study["test"] for candidate in candidates]
     except KeyError as error:
         raise RecipeError(f"Study {name} lacks {error}.") from None
 
 
 def _trial(study: Mapping[str, Any], candidate: Mapping[str, Any], test: Mapping[str, Any]) -> Trial:
-    changes = {key: value for key, value in candidate.items() if key != "name"}
+    changes = {key: value for key, value in candidate.items() if key not in ("name", "members")}
     place = {"data": {key: value for key, value in test.items() if key != "name"}}
     base = recipe.read(study["base"])
     values = base.as_dict()
     for change in (study.get("base_changes", {}), changes, place):
         values = _changed(values, change)
     name = f"{candidate['name']}, {test['name']}"
-    return Trial(candidate["name"], test["name"], recipe.parse(name, values), base.data.tables)
+    members = tuple(candidate.get("members", ()))
+    if unknown := set(members) - {one["name"] for one in study["candidate"]}:
+        raise RecipeError(f"{candidate['name']} is made of candidates that there are not: {sorted(unknown)}.")
+    return Trial(candidate["name"], test["name"], recipe.parse(name, values), base.data.tables, members)
 
 
 def _changed(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -71,18 +82,32 @@ def _changed(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str,
 def run(name: str, data: Path, out: Path) -> Table:
     """Train and test whatever is not there yet; returns the table of all trials."""
     trials = read(name)
-    return table(trials, [_answers(trial, data, _folder(out, trial)) for trial in trials])
+    return table(trials, [_answers(trial, data, out) for trial in trials])
 
 
-def _folder(out: Path, trial: Trial) -> Path:
-    return out / f"{trial.candidate} - {trial.test}".replace(" ", "_")
+def _folder(out: Path, candidate: str, test: str) -> Path:
+    return out / f"{candidate} - {test}".replace(" ", "_")
 
 
-def _answers(trial: Trial, data: Path, folder: Path) -> Answers:
+def _answers(trial: Trial, data: Path, out: Path) -> Answers:
+    if trial.members:
+        return _together([_load(_folder(out, member, trial.test) / ANSWERS) for member in trial.members])
+    folder = _folder(out, trial.candidate, trial.test)
     if not (folder / ANSWERS).is_file():
         weights = train.train(trial.recipe, data, folder)
         _save(folder / ANSWERS, _tested(trial, data, weights))
     return _load(folder / ANSWERS)
+
+
+def _together(parts: Sequence[Answers]) -> Answers:
+    """What a network says that averages the logits of these."""
+    logits = np.mean([np.log(part.probabilities + TINY) for part in parts], axis=0)
+    return _called(parts[0], decision.softmax(logits, 1.0))
+
+
+def _called(answers: Answers, probabilities: NDArray[np.float64]) -> Answers:
+    outcomes = tuple(CLASSES[index] for index in probabilities.argmax(axis=1))
+    return replace(answers, probabilities=probabilities, outcomes=outcomes)
 
 
 def tested_rows(trial: Trial, data: Path) -> list[Row]:

@@ -26,6 +26,7 @@ from ml.examples import Batch, Examples
 from ml.labels import CLASSES, NO_TUMOUR
 from ml.normalisation import BatchNormalization
 from ml.recipe import Recipe, Training, parse
+from ml.style import MixStyle
 
 AVERAGE_EVERY = 4
 FOREIGN_WEIGHT = 0.5
@@ -286,7 +287,7 @@ def outline_loss(truth: Any, found: Any) -> Any:
     return known * (4 * entropy + sick * (1 - dice))
 
 
-CUSTOM = {"outline_loss": outline_loss, "BatchNormalization": BatchNormalization}
+CUSTOM = {"outline_loss": outline_loss, "BatchNormalization": BatchNormalization, "MixStyle": MixStyle}
 
 
 def ahead(source: Iterator[Batch], room: int = 6) -> Iterator[Batch]:

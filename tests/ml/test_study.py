@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from ml import datasets, recipe, study
+from ml import datasets, decision, recipe, study
+from ml.evaluate import Answers
+from ml.labels import CLASSES
 from ml.recipe import RecipeError
 from tests.ml import tiny
 
@@ -18,6 +21,9 @@ name = "one"
 name = "two"
 [candidate.network]
 dropout = 0.5
+[[together]]
+name = "both"
+members = ["one", "two"]
 [[test]]
 name = "fold 1"
 fold = 1
@@ -62,16 +68,18 @@ def test_every_candidate_meets_every_test_with_its_own_changes(small: str) -> No
     assert [(t.test, t.candidate) for t in trials] == [
         ("fold 1", "one"),
         ("fold 1", "two"),
+        ("fold 1", "both"),
         ("without healthy", "one"),
         ("without healthy", "two"),
+        ("without healthy", "both"),
     ]
     assert {t.recipe.training.learning_rate for t in trials} == {0.001}
-    assert [t.recipe.network.dropout for t in trials] == [0.0, 0.5, 0.0, 0.5]
-    assert trials[0].recipe.data.fold == 1 and trials[2].recipe.data.without == ("healthy",)
+    assert [t.recipe.network.dropout for t in trials if not t.members] == [0.0, 0.5, 0.0, 0.5]
+    assert trials[0].recipe.data.fold == 1 and trials[3].recipe.data.without == ("healthy",)
 
 
 def test_a_source_left_out_is_tested_by_people_nobody_learnt_from(small: str, folder: Path) -> None:
-    trial = study.read(small)[2]
+    trial = study.read(small)[3]
     rows = datasets.records(folder, trial.tables)
     learnt, _ = datasets.training_and_validation(rows, trial.recipe.data)
     tested = study.tested_rows(trial, folder)
@@ -90,11 +98,39 @@ def test_a_study_that_was_stopped_trains_only_what_is_missing(
     assert [row[0] for row in first.rows] == [
         "fold 1: one",
         "fold 1: two",
+        "fold 1: both",
         "without healthy: one",
         "without healthy: two",
+        "without healthy: both",
         "mean over sources left out: one",
         "mean over sources left out: two",
+        "mean over sources left out: both",
     ]
+
+
+def test_candidates_together_answer_with_the_mean_of_their_logits(
+    small: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logits = {"one": [[2.0, 0.0, 0.0, 0.0]], "two": [[0.0, 0.0, 3.0, 0.0]]}
+    monkeypatch.setattr(study.train, "train", lambda _recipe, _data, out: out.mkdir(parents=True))
+    monkeypatch.setattr(study, "_tested", lambda trial, *_: _answer(logits[trial.candidate]))
+    monkeypatch.setattr(study, "table", lambda _trials, answers: answers)
+    both = study.run(small, folder, tmp_path / "runs")[2]
+    assert both.outcomes == (CLASSES[2],)
+    assert both.probabilities == pytest.approx(decision.softmax(np.array([[1.0, 0.0, 1.5, 0.0]]), 1.0))
+
+
+def _answer(logits: list[list[float]]) -> Answers:
+    probabilities = decision.softmax(np.array(logits), 1.0)
+    called = CLASSES[int(probabilities.argmax())]
+    return Answers(np.array([0]), probabilities, (called,), ("somebody",), ("somewhere",))
+
+
+def test_candidates_together_must_be_candidates(small: str) -> None:
+    path = Path(small)
+    path.write_text(path.read_text().replace('members = ["one", "two"]', 'members = ["one", "three"]'))
+    with pytest.raises(RecipeError, match="three"):
+        study.read(small)
 
 
 def test_every_study_in_the_folder_is_understood() -> None:
