@@ -109,12 +109,13 @@ def test_a_volume_is_run_in_small_batches_and_tells_how_far_it_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: BrightIsTumour
 ) -> None:
     told: list[tuple[int, int]] = []
-    slices = [head(SPOT) if 10 <= i < 14 else head() for i in range(2 * LARGEST_BATCH + 5)]
+    count = 2 * LARGEST_BATCH + 3
+    slices = [head(SPOT) if 2 <= i < 6 else head() for i in range(count)]
     answer = seeing(tmp_path, monkeypatch, engine).predict(image(*slices), lambda *pair: told.append(pair))
-    assert engine.batches == [LARGEST_BATCH, LARGEST_BATCH, 5] and LARGEST_BATCH <= 16
-    assert told == [(LARGEST_BATCH, 37), (2 * LARGEST_BATCH, 37), (37, 37)]
-    assert [one.index for one in answer.slices] == list(range(37))
-    assert sorted(answer.masks) == [10, 11, 12, 13] and 10 <= answer.slice_index < 14
+    assert engine.batches == [LARGEST_BATCH, LARGEST_BATCH, 3] and LARGEST_BATCH <= 16
+    assert told == [(LARGEST_BATCH, count), (2 * LARGEST_BATCH, count), (count, count)]
+    assert [one.index for one in answer.slices] == list(range(count))
+    assert sorted(answer.masks) == [2, 3, 4, 5] and 2 <= answer.slice_index < 6
 
 
 def test_the_finding_is_the_largest_outline_that_hangs_together_with_the_deciding_slice(
