@@ -162,12 +162,15 @@ def split_by_group(groups: Iterable[str]) -> dict[str, tuple[str, int]]:
 
 
 def training_and_validation(rows: Sequence[Row], data: Data) -> tuple[list[Row], list[Row]]:
-    """Flagged rows are in neither. By patient in ``dev``; by file, as its users do, in ``published``.
+    """By patient in ``dev``; by file, as its users do, in ``published``.
 
-    Copies of a picture are not in the validation of ``dev``. Sources that are left ``without`` are
+    Flagged rows are in neither; in ``published``, whose test images have the same CT slices and lesions
+    under ``notumor``, only those whose label is in conflict. Copies of a picture are not in the
+    validation of ``dev``. Sources that are left ``without`` are
     not learnt; with fold -1 nothing is held out.
     """
-    pool = [row for row in rows if not row.flag and _is_for_training(row, data.split)]
+    flags = ("", "ct", "lesion") if data.split == "published" else ("",)
+    pool = [row for row in rows if row.flag in flags and _is_for_training(row, data.split)]
     fold = _file_fold if data.split == "published" else _patient_fold
     train = [row for row in pool if fold(row) != data.fold and row.source not in data.without]
     return train, [row for row in pool if fold(row) == data.fold and row.unique]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ml import datasets, preprocess
-from ml.datasets import DataError
+from ml.datasets import DataError, Row
 from ml.recipe import Data
 from tests.ml import tiny
 
@@ -45,6 +45,17 @@ def test_flagged_slices_are_neither_learnt_nor_measured(folder: Path) -> None:
     flagged = {row.path for row in rows if row.flag}
     train, held = datasets.training_and_validation(rows, Data(("slices",)))
     assert flagged and not flagged & {row.path for row in (*train, *held, *datasets.holdout(rows))}
+
+
+def test_the_published_protocol_learns_its_odd_slices_but_no_label_in_conflict() -> None:
+    rows = [
+        Row(f"{n}.png", "notumor", "br35h", str(n), "dev", 1, official="train", flag=flag)
+        for n, flag in enumerate(("", "ct", "lesion", "label_conflict"))
+    ]
+    train, held = datasets.training_and_validation(rows, Data(("nickparvar",), split="published"))
+    assert sorted(row.flag for row in (*train, *held)) == ["", "ct", "lesion"]
+    train, held = datasets.training_and_validation(rows, Data(("nickparvar",)))
+    assert [row.flag for row in (*train, *held)] == [""]
 
 
 def test_cached_pixels_are_what_the_serving_path_prepares(folder: Path, tmp_path: Path) -> None:

@@ -168,7 +168,7 @@ def test_the_fused_normalisation_trains_as_keras_own_does() -> None:
 
 def test_every_recipe_in_the_folder_is_understood() -> None:
     names = sorted(path.stem for path in recipe.RECIPES.glob("*.toml"))
-    assert {"seed_cnn", "seed_cnn_dev", "residual", "outline", "transfer"} <= set(names)
+    assert {"seed_cnn", "seed_cnn_dev", "residual", "outline", "transfer", "published"} <= set(names)
     assert all(recipe.read(name).network.kind in networks.BUILDERS for name in names)
 
 
