@@ -3,6 +3,7 @@
 Everything is decoded once, at ``ROOM_TO_TURN`` times the network's side, and kept as uint8.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from ml.labels import CLASSES, NO_TUMOUR
 from ml.recipe import Recipe
 
 ROOM_TO_TURN: Final = 1.2
+SMALLEST: Final = 1e-12
 UNKNOWN: Final = 128
 """The value of a mask, otherwise 0 to 255, that nobody has drawn; masks hold it everywhere or nowhere."""
 
@@ -122,10 +124,16 @@ def _framed(pixels: NDArray[np.float32], outline: NDArray[np.bool_], side: int) 
 
 
 def _chances(rows: Sequence[Row], recipe: Recipe) -> NDArray[np.float64] | None:
-    if not recipe.data.weights:
+    """The recipe's share of every class, divided among those of its sources that are learnt."""
+    wanted = recipe.data.weights
+    if not wanted:
         return None
-    cells = [row.cell for row in rows]
-    shares = np.array([recipe.data.weights.get(cell, 0.0) / cells.count(cell) for cell in cells])
+    cells = Counter(row.cell for row in rows)
+    shares = np.array([wanted.get(row.cell, 0.0) / cells[row.cell] for row in rows])
+    for label in CLASSES:
+        mine = np.array([row.label == label for row in rows])
+        share = sum(value for cell, value in wanted.items() if cell.startswith(f"{label}/"))
+        shares[mine] *= share / max(shares[mine].sum(), SMALLEST)
     return np.asarray(shares / shares.sum())
 
 

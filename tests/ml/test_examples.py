@@ -50,6 +50,16 @@ def test_slices_are_drawn_by_the_shares_of_the_recipe(folder: Path) -> None:
     assert cells["glioma/figshare"] / 2000 == pytest.approx(0.75, abs=0.04)
 
 
+def test_a_class_keeps_its_share_when_one_of_its_sources_is_not_learnt(folder: Path) -> None:
+    recipe = tiny.recipe()
+    weights = {"glioma/figshare": 0.5, "notumor/healthy": 0.1, "notumor/figshare": 0.4}
+    recipe = replace(recipe, data=replace(recipe.data, weights=weights))
+    rows = [row for row in datasets.records(folder, ("slices", "healthy")) if row.cell != "notumor/figshare"]
+    found = examples.load(recipe, folder, rows)
+    cells = Counter(rows[i].cell for i in found.draw(2000, np.random.default_rng(0)))
+    assert cells["notumor/healthy"] / 2000 == pytest.approx(0.5, abs=0.04)
+
+
 def test_an_outline_lies_where_the_prepared_picture_shows_it(folder: Path) -> None:
     row = next(row for row in datasets.table(folder, "slices") if row.border)
     found = examples.masks(folder, [row], 64)[0]
