@@ -51,7 +51,8 @@ class Data:
     ``fold`` is held out of ``dev`` for choices and calibration; of ``published``, which has no
     folds, the same-numbered fifth of the files. ``weights`` gives the share of each "class/source"
     cell in a training epoch; without it every row is seen once per epoch. Rows of the sources
-    ``without`` are not learnt; others of their class take their share. ``strangers`` is the share of pictures that are not brain MRI.
+    ``without`` are not learnt; others of their class take their share. ``strangers`` is the share of
+    pictures that are not brain MRI.
     """
 
     tables: tuple[str, ...]
