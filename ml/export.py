@@ -20,14 +20,13 @@ from ml import (
     calibrate,
     datasets,
     decision,
-    examples,
+    familiarity,
     networks,
     preprocess,
     report,
-    strangers,
     train,
 )
-from ml.datasets import Row
+from ml.calibrate import Limits
 from ml.engine import LiteRt, Outputs, mirrored
 from ml.errors import BundleError
 from ml.labels import CLASSES
@@ -150,12 +149,9 @@ def converted(model: Any, form: str) -> bytes:
     return bytes(converter.convert())
 
 
-def _held(recipe: Recipe, data: Path) -> list[Row]:
-    return datasets.training_and_validation(datasets.records(data, recipe.data.tables), recipe.data)[1]
-
-
 def _validation(recipe: Recipe, data: Path) -> train.Validation:
-    return train.validation(recipe, data, _held(recipe, data))
+    rows = datasets.records(data, recipe.data.tables)
+    return train.validation(recipe, data, datasets.training_and_validation(rows, recipe.data)[1])
 
 
 def _calibrate(recipe: Recipe, data: Path, draft: Path) -> dict[str, Any]:
@@ -176,32 +172,12 @@ def _calibrate(recipe: Recipe, data: Path, draft: Path) -> dict[str, Any]:
     return {"temperature": temperature, "thresholds": thresholds, "validation_slices": len(targets)}
 
 
-def _refusal(engine: LiteRt, recipe: Recipe, data: Path, draft: Path) -> dict[str, float]:
-    """Learn what is familiar from training slices, set its limits on held-out ones.
-
-    Both with one hard variant of each slice, so that another framing or noise is no reason to refuse.
-    """
-    rows, held = datasets.training_and_validation(datasets.records(data, recipe.data.tables), recipe.data)
-    known, unseen = (_with_variants(engine, recipe, data, part) for part in (rows, held))
-    cells = np.array([row.cell for row in rows] * 2)
-    familiar = calibrate.familiar(known, cells, _strangers(engine, recipe, data))
+def _refusal(engine: LiteRt, recipe: Recipe, data: Path, draft: Path) -> Limits:
+    familiar, limits = familiarity.learnt(
+        lambda pictures: engine.run(_scaled(pictures)).embeddings, recipe, data
+    )
     familiar.save(draft / bundle.FAMILIAR)
-    return calibrate.limits(familiar, unseen)
-
-
-def _with_variants(engine: LiteRt, recipe: Recipe, data: Path, rows: list[Row]) -> NDArray[np.float32]:
-    """Embeddings (2n, k): the slices as they are, then a variant of each."""
-    plain = datasets.pixels(data, rows, recipe.network.size)
-    return engine.run(_scaled(np.concatenate([plain, examples.variants(recipe, data, rows)]))).embeddings
-
-
-def _strangers(engine: LiteRt, recipe: Recipe, data: Path) -> NDArray[np.float32]:
-    """Embeddings (n, k) of the pictures to learn from, and of as many generated ones."""
-    size, rng = recipe.network.size, np.random.default_rng(recipe.seed)
-    learnt = strangers.pictures(data, size)
-    brains = datasets.pixels(data, _held(recipe, data), size)
-    made = [strangers.generated(brains[rng.integers(len(brains))], rng) for _ in range(len(learnt))]
-    return engine.run(_scaled(np.concatenate([learnt, np.stack(made)]))).embeddings
+    return limits
 
 
 def _scaled(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -17,17 +17,18 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ml import datasets, decision, evaluate, networks, recipe, tables, train
+from ml import calibrate, datasets, decision, evaluate, familiarity, networks, recipe, tables, train
 from ml.datasets import Row
 from ml.evaluate import Answers
-from ml.labels import CLASSES
+from ml.labels import CLASSES, REFUSED
 from ml.recipe import Recipe, RecipeError
+from ml.statistics import Bootstrap
 from ml.tables import Table
 
 STUDIES: Final = Path(__file__).resolve().parent / "studies"
 ANSWERS: Final = "answers.npz"
 TINY: Final = 1e-12
-MEASURES: Final = ("accuracy", "macro_recall", "tumour_sensitivity", "specificity")
+MEASURES: Final = ("accuracy", "macro_recall", "tumour_sensitivity", "specificity", REFUSED)
 
 
 @dataclass(frozen=True)
@@ -100,14 +101,10 @@ def _answers(trial: Trial, data: Path, out: Path) -> Answers:
 
 
 def _together(parts: Sequence[Answers]) -> Answers:
-    """What a network says that averages the logits of these."""
+    """What a network says that averages the logits of these. Their refusals do not make one of its own."""
     logits = np.mean([np.log(part.probabilities + TINY) for part in parts], axis=0)
-    return _called(parts[0], decision.softmax(logits, 1.0))
-
-
-def _called(answers: Answers, probabilities: NDArray[np.float64]) -> Answers:
-    outcomes = tuple(CLASSES[index] for index in probabilities.argmax(axis=1))
-    return replace(answers, probabilities=probabilities, outcomes=outcomes)
+    probabilities = decision.softmax(logits, 1.0)
+    return replace(parts[0], probabilities=probabilities, outcomes=tuple(_likeliest(probabilities).tolist()))
 
 
 def tested_rows(trial: Trial, data: Path) -> list[Row]:
@@ -129,15 +126,22 @@ def _tested(trial: Trial, data: Path, weights: Path) -> Answers:
     model = networks.build(network)
     model.load_weights(weights)
     found = train.outputs(model, datasets.pixels(data, rows, network.size))
+    familiar, limits = familiarity.learnt(
+        lambda pictures: train.outputs(model, pictures).embeddings, trial.recipe, data
+    )
     probabilities = decision.softmax(found.logits, 1.0)
-    called = [CLASSES[index] for index in probabilities.argmax(axis=1)]
+    refused = calibrate.strangeness(familiar, limits, found.embeddings) > 1
     return Answers(
         np.array([row.target for row in rows], np.int64),
         probabilities,
-        tuple(called),
+        tuple(np.where(refused, REFUSED, _likeliest(probabilities)).tolist()),
         tuple(row.group for row in rows),
         tuple(row.source for row in rows),
     )
+
+
+def _likeliest(probabilities: NDArray[np.float64]) -> NDArray[np.str_]:
+    return np.asarray(np.array(CLASSES)[probabilities.argmax(axis=1)])
 
 
 def _save(path: Path, found: Answers) -> None:
@@ -158,9 +162,16 @@ def _load(path: Path) -> Answers:
 def table(trials: Sequence[Trial], answers: Sequence[Answers]) -> Table:
     """One row for each trial with intervals, and one for each candidate's mean over the sources left out."""
     pairs = list(zip(trials, answers, strict=True))
-    runs = {f"{trial.test}: {trial.candidate}": evaluate.figures(found) for trial, found in pairs}
+    runs = {f"{trial.test}: {trial.candidate}": _figures(trial, found) for trial, found in pairs}
     listed = tables.of_runs(runs, MEASURES)
     return Table(listed.title, listed.columns, (*listed.rows, *_means(pairs, runs)))
+
+
+def _figures(trial: Trial, found: Answers) -> dict[str, Any]:
+    figures = evaluate.figures(found)
+    if trial.members:
+        return figures
+    return {**figures, REFUSED: Bootstrap(found.groups).share(np.array(found.outcomes) == REFUSED)}
 
 
 def _means(
@@ -177,5 +188,6 @@ def _means(
 
 
 def _mean(runs: Sequence[Mapping[str, Any]], measure: str) -> str:
-    values = [found[measure]["value"] for found in runs if found[measure]["value"] is not None]
+    values = [found[measure]["value"] for found in runs if measure in found]
+    values = [value for value in values if value is not None]
     return tables.short(float(np.mean(values)) if values else None)

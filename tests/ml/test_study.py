@@ -95,6 +95,9 @@ def test_a_study_that_was_stopped_trains_only_what_is_missing(
     first = study.run(small, folder, tmp_path / "runs")
     monkeypatch.setattr(study.train, "train", lambda *_: pytest.fail("trained again"))
     assert study.run(small, folder, tmp_path / "runs") == first
+    refused = {row[0]: row[-1] for row in first.rows}
+    assert first.columns[-1] == "refused" and refused["fold 1: both"] == "-"
+    assert all(value != "-" for name, value in refused.items() if "both" not in name)
     assert [row[0] for row in first.rows] == [
         "fold 1: one",
         "fold 1: two",
