@@ -15,7 +15,6 @@ from keras import layers, ops
 from ml.labels import CLASSES
 from ml.normalisation import BatchNormalization
 from ml.recipe import Network, RecipeError
-from ml.style import MixStyle
 
 # Keras ships no type information for its tensors and layers.
 Tensor = Any
@@ -31,9 +30,6 @@ MOBILENET: Final = "mobilenet"
 MOBILENET_STAGES: Final = ("block_3_expand_relu", "block_6_expand_relu", "block_13_expand_relu", "out_relu")
 TRAINED_FROM: Final = "block_2_expand"
 """What lies before finds edges anywhere; training it, too, takes about a third more time."""
-
-STYLED: Final = (0, 1)
-"""The stages whose channel means are the look of a scanner rather than what is to be seen."""
 
 FLOOR: Final = 0.02
 """The weight of a point outside the outline, so that an empty outline means the whole picture."""
@@ -124,8 +120,6 @@ def _encode(inputs: Tensor, network: Network) -> list[Tensor]:
         for block in range(network.blocks):
             stride = 2 if stage and not block else 1
             features = _block(features, network.width * 2**stage, stride)
-        if network.style and stage in STYLED:
-            features = MixStyle(network.style, seed=stage)(features)
         stages.append(features)
     return stages
 

@@ -22,8 +22,7 @@ class Network:
     """``kind`` names a builder in ``ml.networks``; ``size`` is the side of the square input.
 
     ``start`` is a file of weights that MobileNetV2 begins with instead of random ones; its first
-    blocks then stay as they are. ``style`` is the share of slices that train with the look of others,
-    in residual networks. ``members`` are the networks of an ``ensemble``, trained by
+    blocks then stay as they are. ``members`` are the networks of an ``ensemble``, trained by
     themselves.
     """
 
@@ -34,7 +33,6 @@ class Network:
     dropout: float = 0.0
     l1: float = 0.0
     start: str = ""
-    style: float = 0.0
     members: tuple["Network", ...] = ()
 
     @classmethod

@@ -26,7 +26,6 @@ from ml.examples import Batch, Examples
 from ml.labels import CLASSES, NO_TUMOUR
 from ml.normalisation import BatchNormalization
 from ml.recipe import Recipe, Training, parse
-from ml.style import MixStyle
 
 AVERAGE_EVERY = 4
 FOREIGN_WEIGHT = 0.5
@@ -287,7 +286,7 @@ def outline_loss(truth: Any, found: Any) -> Any:
     return known * (4 * entropy + sick * (1 - dice))
 
 
-CUSTOM = {"outline_loss": outline_loss, "BatchNormalization": BatchNormalization, "MixStyle": MixStyle}
+CUSTOM = {"outline_loss": outline_loss, "BatchNormalization": BatchNormalization}
 
 
 def ahead(source: Iterator[Batch], room: int = 6) -> Iterator[Batch]:
