@@ -18,20 +18,20 @@ logger = logging.getLogger(__name__)
 
 
 class ForgivingRedisCache(RedisCache):
-    """Uploads go on while Redis is down, so its counters must not be needed."""
+    """Uploads go on while Redis is down, so nothing that is kept there must be needed."""
 
     def get(self, key: Any, default: Any = None, version: int | None = None) -> Any:
         try:
             return super().get(key, default, version)
         except RedisError:
-            logger.warning("Redis does not answer; requests are not throttled")
+            logger.warning("Redis does not answer; nothing is remembered, and requests are not throttled")
             return default
 
     def set(self, key: Any, value: Any, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None) -> None:
         try:
             super().set(key, value, timeout, version)
         except RedisError:
-            logger.warning("Redis does not answer; requests are not throttled")
+            logger.warning("Redis does not answer; nothing is remembered, and requests are not throttled")
 
     def add(self, key: Any, value: Any, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None) -> bool:
         try:

@@ -224,7 +224,7 @@ else:
         "global_keyprefix": env.text("PORTAL_REDIS_PREFIX", "portal:"),
     }
 
-# --- Cache: throttle counters only ---------------------------------------------------------------
+# --- Cache: throttle counters, and a department's figures for minutes -----------------------------
 if _BROKER_SCHEME == "filesystem":
     CACHES: dict[str, dict[str, Any]] = {
         "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}

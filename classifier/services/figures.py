@@ -8,24 +8,29 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from hashlib import sha256
 from math import ceil, sqrt
 from typing import Any
 
-from django.db.models import Count, Exists, OuterRef, QuerySet, TextField
-from django.db.models.functions import Cast, TruncDate
+from django.core.cache import cache
+from django.db.models import Count, DateField, Exists, F, FloatField, OuterRef, QuerySet, TextField
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Cast, TruncDate, TruncWeek
 from django.utils import timezone
 
-from classifier.models import Analysis, Answer, Case, Review, Scan, User
+from classifier.models import Analysis, Answer, Case, DepartmentPolicy, Review, User
 from classifier.models.analysis import TUMOUR_OUTCOMES, Label, Outcome
 from classifier.services.reading import Reading, readings
 
 Z_95 = 1.959964
 TUMOURS = (Label.GLIOMA, Label.MENINGIOMA, Label.PITUITARY)
 SUSPECTED, FAILED = "suspected", "failed"
-TWO_READERS = "analysis__scan__case__department__reading_policy__second_reader"
+# A scan's, as text: to make ten thousands of UUIDs costs more than to ask for them.
+KEY = Cast("scan_id", TextField())
+KEPT = timedelta(minutes=5)
 STANDINGS = (SUSPECTED, Outcome.NO_TUMOUR.value, Outcome.UNCERTAIN.value, Outcome.REFUSED.value, FAILED)
 
 
@@ -61,8 +66,8 @@ class Turnaround:
     p90_s: float | None
 
     @classmethod
-    def of(cls, waits: Iterable[timedelta]) -> Turnaround:
-        seconds = sorted(wait.total_seconds() for wait in waits)
+    def of(cls, waits: Iterable[timedelta | None]) -> Turnaround:
+        seconds = sorted(wait.total_seconds() for wait in waits if wait is not None)
         return cls(len(seconds), _rank(seconds, 0.5), _rank(seconds, 0.9))
 
 
@@ -87,6 +92,7 @@ class Week:
 
 @dataclass
 class Figures:
+    counted_at: datetime
     cases_by_day: list[tuple[date, int]]
     to_answer: Turnaround
     to_review: Turnaround
@@ -101,43 +107,67 @@ class Figures:
 
 @dataclass
 class _Scan:
-    """What the period's rows tell of one scan."""
+    """What the period's rows tell of one scan; times are counted from its upload."""
 
-    uploaded: datetime
+    week: date
     brightness: float | None
-    answered: datetime | None = None
-    reviewed: datetime | None = None
+    answered: timedelta | None = None
+    first_read: timedelta | None = None
+    last_read: timedelta | None = None
     standing: str = ""
-    # What the machine said and what the reading came to, where one person reads.
-    said: tuple[str, str] | None = None
+    # What the machine said, and what the last reader of it.
+    said: tuple[str, str] = ("", "")
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Reads:
-    """Pairs of (what the machine said, what the reading came to)."""
+    """How often what the machine said met what the reading came to."""
 
-    pairs: list[tuple[str, str]] = field(default_factory=list)
+    pairs: Counter[tuple[str, str]]
 
-    def share(self, truth: Sequence[str], said: Iterable[str], *, but: bool = False) -> Share:
+    def share(self, truth: Collection[str], said: Collection[str], *, but: bool = False) -> Share:
         """Of the scans with such a truth those of which the machine said so, or with ``but`` did not."""
-        among = [outcome for outcome, answer in self.pairs if answer in truth]
-        return Share(sum((outcome in set(said)) != but for outcome in among), len(among))
+        among = {pair: count for pair, count in self.pairs.items() if pair[1] in truth}
+        hits = sum(count for (outcome, _), count in among.items() if (outcome in said) != but)
+        return Share(hits, sum(among.values()))
+
+    def agreement(self, outcomes: Collection[str]) -> Share:
+        """Where the machine named one of these classes and the reading came to a class."""
+        labels = set(Label.values)
+        both = [(pair, n) for pair, n in self.pairs.items() if pair[0] in outcomes and pair[1] in labels]
+        return Share(sum(n for (said, answer), n in both if said == answer), sum(n for _, n in both))
 
 
 def department_figures(*, user: User, department: int | None, weeks: int) -> Figures:
-    """Of one department, or of all that ``user`` may see; whole weeks back from today, at most 104."""
+    """Of one department, or of all that ``user`` may see; whole weeks back from today, at most 104.
+
+    Counted anew when they are ``KEPT`` old: a year of a large hospital takes half a second.
+    """
     today = timezone.localdate()
     first = today - timedelta(days=today.weekday(), weeks=min(max(weeks, 1), 104) - 1)
+    seen = "all" if user.sees_every_department else user.department_keys if user.may_review else []
+    scope = (seen, department, first, today, timezone.get_current_timezone_name())
+    key = f"figures:{sha256(repr(scope).encode()).hexdigest()}"
+    found: Figures | None = cache.get(key)
+    if found is None:
+        found = _counted(user, department, first, today)
+        cache.set(key, found, KEPT.total_seconds())
+    return found
+
+
+def _counted(user: User, department: int | None, first: date, today: date) -> Figures:
     since = timezone.make_aware(datetime.combine(first, datetime.min.time()))
-    scans = _scans(user, department, since)
-    reads = _reads(scans.values(), _analyses(user, department, since))
+    analyses = _analyses(user, department, since)
+    scans = _scans(analyses)
+    reads = _reads(scans, analyses)
     standings = Counter(scan.standing for scan in scans.values() if scan.standing)
     return Figures(
+        counted_at=timezone.now(),
         cases_by_day=_cases_by_day(user, department, since, first, today),
-        to_answer=Turnaround.of(one.answered - one.uploaded for one in scans.values() if one.answered),
-        to_review=Turnaround.of(one.reviewed - one.uploaded for one in scans.values() if one.reviewed),
+        to_answer=Turnaround.of(scan.answered for scan in scans.values()),
+        to_review=Turnaround.of(scan.first_read for scan in scans.values()),
         matrix=_matrix(reads),
-        agreement=_agreement(reads.pairs),
+        agreement=reads.agreement(Label.values),
         sensitivity=reads.share(TUMOURS, TUMOUR_OUTCOMES),
         not_missed=reads.share(TUMOURS, [Outcome.NO_TUMOUR], but=True),
         specificity=reads.share([Label.NO_TUMOUR], TUMOUR_OUTCOMES, but=True),
@@ -151,7 +181,9 @@ def _of(rows: QuerySet[Any], path: str, department: int | None) -> QuerySet[Any]
 
 
 def _analyses(user: User, department: int | None, since: datetime) -> QuerySet[Analysis]:
-    rows = Analysis.objects.visible_to(user).filter(scan__created_at__gte=since)
+    """Of the scans since then; an upload asks for an analysis, so that every scan has one."""
+    # None is older than its scan, and to say so spares the database the whole history of analyses.
+    rows = Analysis.objects.visible_to(user).filter(scan__created_at__gte=since, created_at__gte=since)
     return _of(rows, "scan__case__department", department)
 
 
@@ -165,31 +197,36 @@ def _cases_by_day(
     return [(day, counted.get(day, 0)) for day in days]
 
 
-def _scans(user: User, department: int | None, since: datetime) -> dict[str, _Scan]:
-    rows = _of(Scan.objects.visible_to(user).filter(created_at__gte=since), "case__department", department)
-    found = _keyed(rows, "pk", "created_at", "facts__mean_brightness")
-    scans = {key: _Scan(uploaded, bright) for key, uploaded, bright in found}
-    analyses = _analyses(user, department, since).order_by("created_at")
-    for key, status, outcome, finished in _keyed(analyses, "scan_id", "status", "outcome", "finished_at"):
-        if key in scans:
-            scans[key].answered = scans[key].answered or finished
-            scans[key].standing = _standing(status, outcome)
-    reviews = _of(Review.objects.visible_to(user), "analysis__scan__case__department", department)
-    reviews = reviews.filter(analysis__scan__created_at__gte=since).order_by("created_at")
-    columns = ("created_at", "analysis__outcome", "label", TWO_READERS)
-    for key, moment, outcome, label, two_readers in _keyed(reviews, "analysis__scan_id", *columns):
-        if key in scans:
-            scans[key].reviewed = scans[key].reviewed or moment
-            scans[key].said = None if two_readers else (outcome, label or Answer.CANNOT_TELL.value)
+def _scans(analyses: QuerySet[Analysis]) -> dict[str, _Scan]:
+    """By ``KEY``, from one statement with a row for each analysis and each read of it."""
+    rows = analyses.order_by("created_at").values_list(
+        KEY,
+        TruncWeek("scan__created_at", output_field=DateField()),
+        Cast(KeyTextTransform("mean_brightness", "scan__facts"), FloatField()),
+        "status",
+        "outcome",
+        F("finished_at") - F("scan__created_at"),
+        F("reviews__created_at") - F("scan__created_at"),
+        "reviews__label",
+    )
+    scans: dict[str, _Scan] = {}
+    for key, week, brightness, status, outcome, answered, read, label in rows:
+        scan = scans.get(key)
+        if scan is None:
+            scan = scans[key] = _Scan(week, brightness)
+        scan.standing = _standing(status, outcome)
+        if scan.answered is None:
+            scan.answered = answered
+        if read is not None:
+            _add_read(scan, read, (outcome, label or Answer.CANNOT_TELL.value))
     return scans
 
 
-def _keyed(rows: QuerySet[Any], key: str, *columns: str) -> Iterable[tuple[Any, ...]]:
-    """The columns behind the key as text: to make ten thousands of UUIDs costs more than to ask for them."""
-    found: Iterable[tuple[Any, ...]] = rows.annotate(key_text=Cast(key, TextField())).values_list(
-        "key_text", *columns
-    )
-    return found
+def _add_read(scan: _Scan, read: timedelta, said: tuple[str, str]) -> None:
+    if scan.first_read is None or read < scan.first_read:
+        scan.first_read = read
+    if scan.last_read is None or read >= scan.last_read:
+        scan.last_read, scan.said = read, said
 
 
 def _standing(status: str, outcome: str) -> str:
@@ -199,34 +236,28 @@ def _standing(status: str, outcome: str) -> str:
     return SUSPECTED if outcome in TUMOUR_OUTCOMES else outcome
 
 
-def _reads(scans: Iterable[_Scan], analyses: QuerySet[Analysis]) -> _Reads:
+def _reads(scans: Mapping[str, _Scan], analyses: QuerySet[Analysis]) -> _Reads:
     """Where two persons read, `readings` alone knows what they have come to."""
-    pairs = [scan.said for scan in scans if scan.said and scan.said[0]]
+    departments = DepartmentPolicy.objects.filter(second_reader=True).values_list("pk", flat=True)
     read = Exists(Review.objects.filter(analysis=OuterRef("pk")))
-    by_two = analyses.filter(read, scan__case__department__reading_policy__second_reader=True)
+    by_two = analyses.filter(read, scan__case__department__in=list(departments))
+    apart = set(by_two.values_list(KEY, flat=True))
+    pairs = Counter(scan.said for key, scan in scans.items() if scan.said[0] and key not in apart)
     latest: dict[uuid.UUID, Reading] = {reading.scan_id: reading for reading in readings(by_two)}
-    pairs += [(one.outcome, one.answer) for one in latest.values() if one.outcome and one.answer]
+    pairs.update((one.outcome, one.answer) for one in latest.values() if one.outcome and one.answer)
     return _Reads(pairs)
 
 
 def _matrix(reads: _Reads) -> list[MatrixRow]:
-    counted = Counter(reads.pairs)
+    labels = set(Label.values)
     return [
         MatrixRow(
             outcome,
-            [counted[outcome, answer] for answer in Answer.values],
-            _agreement([pair for pair in reads.pairs if pair[0] == outcome])
-            if outcome in Label.values
-            else None,
+            [reads.pairs[outcome, answer] for answer in Answer.values],
+            reads.agreement([outcome]) if outcome in labels else None,
         )
         for outcome in Outcome.values
     ]
-
-
-def _agreement(pairs: Sequence[tuple[str, str]]) -> Share:
-    """Where the machine named a class and the reading came to one."""
-    both = [pair for pair in pairs if set(pair) <= set(Label.values)]
-    return Share(sum(said == answer for said, answer in both), len(both))
 
 
 def _shares(standings: Counter[str]) -> dict[str, Share]:
@@ -235,10 +266,8 @@ def _shares(standings: Counter[str]) -> dict[str, Share]:
 
 def _weeks(scans: Iterable[_Scan], first: date, today: date) -> list[Week]:
     by_week: dict[date, list[_Scan]] = defaultdict(list)
-    zone = timezone.get_current_timezone()
     for scan in scans:
-        day = scan.uploaded.astimezone(zone).date()
-        by_week[day - timedelta(days=day.weekday())].append(scan)
+        by_week[scan.week].append(scan)
     starts = [first + timedelta(weeks=number) for number in range((today - first).days // 7 + 1)]
     return [_week(start, by_week[start]) for start in starts]
 

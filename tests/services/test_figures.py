@@ -1,5 +1,6 @@
 """A department's numbers, counted by hand on a few scans."""
 
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -7,10 +8,13 @@ from unittest.mock import patch
 
 import pytest
 from django.contrib.auth.models import Group
+from django.core.cache import cache
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from classifier.models import Analysis, Answer, Case, DepartmentPolicy, ModelVersion, Review, Scan, User
-from classifier.services.figures import Figures, Share, Turnaround, department_figures
+from classifier.services.figures import KEPT, Figures, Share, Turnaround, department_figures
 from tests.conftest import NEURO, ORTHO
 
 Add = Callable[..., Scan]
@@ -168,3 +172,53 @@ def test_nobody_sees_the_numbers_of_others(add: Add, bob: User, ada: User, alice
 
 def test_an_upload_tells_how_bright_its_images_are(scan: Scan) -> None:
     assert 0.05 < scan.facts["mean_brightness"] < 0.95
+
+
+def test_more_scans_take_no_more_statements(add: Add, alice: User) -> None:
+    def statements() -> int:
+        cache.clear()
+        with CaptureQueriesContext(connection) as asked:
+            of(alice)
+        return len(asked)
+
+    add("glioma", "glioma")
+    with_one = statements()
+    for _ in range(10):
+        add("notumor", "glioma")
+    assert statements() == with_one <= 4
+
+
+def test_whoever_sees_the_same_gets_what_was_counted_some_minutes_ago(
+    add: Add, alice: User, rita: User, bob: User, ada: User
+) -> None:
+    add("glioma", "glioma")
+    counted = of(alice)
+    add("glioma", "glioma")
+    assert of(rita) == counted
+    assert of(ada).sensitivity == Share(2, 2)
+    assert of(bob).sensitivity == Share(0, 0)
+    with patch("time.time", return_value=time.time() + KEPT.total_seconds() + 1):
+        assert of(alice).sensitivity == Share(2, 2)
+
+
+def test_the_first_and_the_last_read_of_a_scan_may_be_of_different_analyses(
+    add: Add, alice: User, rita: User, active_model: ModelVersion
+) -> None:
+    scan = add("notumor", "glioma")
+    later = Analysis.objects.create(
+        scan=scan,
+        requested_by=alice,
+        model_version=active_model,
+        finished_at=scan.created_at + timedelta(minutes=1),
+        **answer("glioma"),
+    )
+    Review.objects.create(analysis=later, reviewer=rita, **verdict("glioma", "glioma"))
+    with patch("django.utils.timezone.now", lambda: scan.created_at + timedelta(minutes=3)):
+        Review.objects.create(
+            analysis=scan.analyses.earliest("created_at"), reviewer=rita, **verdict("notumor", "notumor")
+        )
+    found = of(alice)
+    assert found.to_answer == Turnaround(1, 30.0, 30.0)
+    assert found.specificity == Share(1, 1), "the last read was of the first analysis"
+    assert found.agreement == Share(1, 1)
+    assert found.weeks[-1].scans == 1
