@@ -136,8 +136,8 @@ def _look(page: Page) -> Callable[[], Seen]:
             ended = (time.perf_counter(), time.process_time(), _processor_seconds(database))
         if response.status_code >= 400:
             raise RuntimeError(f"{path} answers {response.status_code}")
-        took = [1000 * (end - start) for start, end in zip(started, ended, strict=True)]
-        return Seen(*took, [query["sql"] for query in asked])
+        took, web, work = (1000 * (end - start) for start, end in zip(started, ended, strict=True))
+        return Seen(took, web, work, [query["sql"] for query in asked])
 
     return look
 
