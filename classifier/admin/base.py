@@ -38,7 +38,7 @@ else:
     _ModelAdmin = admin.ModelAdmin
 
 Tool = tuple["StrOrPromise", str]
-ROWS_IN_TABLE = 100
+ROWS_IN_TABLE = 50
 
 
 @dataclass(frozen=True)

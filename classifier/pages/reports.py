@@ -18,6 +18,8 @@ from classifier.pages.requests import SignedInRequest, form_data, page_actor
 from classifier.services import cases, report_document, reports, results
 from classifier.services.reports import SignOff
 
+SHOWN_TO_SIGN = 24
+
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def report(request: SignedInRequest, case_id: uuid.UUID) -> HttpResponse:
@@ -46,7 +48,7 @@ def _before_signing(request: SignedInRequest, case: Case, sign_off: SignOff) -> 
     """What the signature is for, where there can be one: the scans, what the model said and the reads."""
     if sign_off.obstacle or not request.user.may_sign:
         return {}
-    found, more = results.case_results(actor=page_actor(request), case=case)
+    found, more = results.case_results(actor=page_actor(request), case=case, most=SHOWN_TO_SIGN)
     return {"results": found, "more_scans": more}
 
 

@@ -10,7 +10,7 @@ from classifier.audit import Action, Actor, record
 from classifier.models import Analysis, Case, ReportedAnalysis, Review, Scan, ScanFile
 from classifier.services.reading import veil_scans
 
-PAGE = 24
+PAGE = 12
 
 
 @dataclass(frozen=True)
@@ -34,10 +34,13 @@ class Result:
         return self.slices // 2
 
 
-def case_results(*, actor: Actor, case: Case, start: int = 0) -> tuple[list[Result], bool]:
-    """A page of the case's scans by file name, and whether more follow."""
-    scans = list(_with_everything(Scan.objects.filter(case=case))[start : start + PAGE + 1])
-    return _results(actor, scans[:PAGE]), len(scans) > PAGE
+def case_results(
+    *, actor: Actor, case: Case, start: int = 0, most: int | None = None
+) -> tuple[list[Result], bool]:
+    """A page of the case's scans by file name, or ``most`` of them, and whether more follow."""
+    count = most or PAGE
+    scans = list(_with_everything(Scan.objects.filter(case=case))[start : start + count + 1])
+    return _results(actor, scans[:count]), len(scans) > count
 
 
 def scan_result(*, actor: Actor, scan: Scan) -> Result:
