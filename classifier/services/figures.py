@@ -6,7 +6,6 @@ is about the scans that were uploaded in the period, and for each scan about its
 
 from __future__ import annotations
 
-import uuid
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,14 +15,14 @@ from math import ceil, sqrt
 from typing import Any
 
 from django.core.cache import cache
-from django.db.models import Count, DateField, Exists, F, FloatField, OuterRef, QuerySet, TextField
+from django.db.models import Count, DateField, F, FloatField, QuerySet, TextField
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast, TruncDate, TruncWeek
 from django.utils import timezone
 
-from classifier.models import Analysis, Answer, Case, DepartmentPolicy, Review, User
+from classifier.models import Analysis, Answer, Case, DepartmentPolicy, User
 from classifier.models.analysis import TUMOUR_OUTCOMES, Label, Outcome
-from classifier.services.reading import Reading, readings
+from classifier.services.reading import readings
 
 Z_95 = 1.959964
 TUMOURS = (Label.GLIOMA, Label.MENINGIOMA, Label.PITUITARY)
@@ -239,11 +238,10 @@ def _standing(status: str, outcome: str) -> str:
 def _reads(scans: Mapping[str, _Scan], analyses: QuerySet[Analysis]) -> _Reads:
     """Where two persons read, `readings` alone knows what they have come to."""
     departments = DepartmentPolicy.objects.filter(second_reader=True).values_list("pk", flat=True)
-    read = Exists(Review.objects.filter(analysis=OuterRef("pk")))
-    by_two = analyses.filter(read, scan__case__department__in=list(departments))
-    apart = set(by_two.values_list(KEY, flat=True))
-    pairs = Counter(scan.said for key, scan in scans.items() if scan.said[0] and key not in apart)
-    latest: dict[uuid.UUID, Reading] = {reading.scan_id: reading for reading in readings(by_two)}
+    by_two = analyses.filter(reviews__isnull=False, scan__case__department__in=list(departments))
+    latest = {reading.scan_id.hex: reading for reading in readings(by_two)}
+    by_one = (scan.said for key, scan in scans.items() if scan.said[0] and key.replace("-", "") not in latest)
+    pairs = Counter(by_one)
     pairs.update((one.outcome, one.answer) for one in latest.values() if one.outcome and one.answer)
     return _Reads(pairs)
 
