@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from benchmarks.looks import REQUESTS, Page, clinician_of, every_department
 
 if TYPE_CHECKING:
-    from classifier.models import Analysis, Case, Scan, User
+    from classifier.models import Analysis, Case, Scan, ScanFile, User
 
 SCANS_OF_THE_LARGEST, SLICES = 60, 180
 # What the portal would have recorded of the made-up cases.
@@ -37,11 +37,12 @@ def pages() -> dict[str, Page]:
     suspected = list(cases.filter(triage=Case.Triage.SUSPECTED)[:REQUESTS])
     read = list(cases.filter(triage=Case.Triage.REVIEWED)[: 2 * REQUESTS])
     signed, unsigned = read[:REQUESTS], read[REQUESTS:]
-    largest = _largest(clinician)
+    largest, unread = _large(clinician, "LARGEST", read=True), _large(clinician, "UNREAD", read=False)
     _sign(clinician, [*signed, largest])
     return {
         **{name: Page(clinician, paths) for name, paths in _of_cases(suspected, unsigned, signed)},
         **{name: Page(clinician, paths) for name, paths in _of_the_largest(largest)},
+        "a case as large, unread": Page(clinician, [f"/cases/{unread.pk}/"]),
         **{name: Page(clinician, paths) for name, paths in _of_nobody()},
         **_figures(clinician),
         **_administration(User.objects.get(username="admin"), suspected, largest),
@@ -142,36 +143,37 @@ def _write_trail() -> None:
         cursor.execute("ANALYZE classifier_auditevent")
 
 
-def _largest(user: "User") -> "Case":
-    """Of one case the scans, each a series that was analysed twice and read; they are each other's priors."""
+def _large(user: "User", reference: str, *, read: bool) -> "Case":
+    """Its scans are each other's priors, each a series that was analysed twice."""
     from classifier.audit import Actor
     from classifier.models import Case
     from classifier.services.cases import open_case
 
     actor = Actor(user=user, via="page")
-    case = open_case(actor=actor, patient_reference="LARGEST", department=user.departments[0].name)
+    case = open_case(actor=actor, patient_reference=reference, department=user.departments[0].name)
     for number in range(SCANS_OF_THE_LARGEST):
-        _series(case, user, number)
-    Case.objects.filter(pk=case.pk).update(triage=Case.Triage.REVIEWED, outcome="glioma", reviewer=user)
+        _series(case, user, number, read)
+    Case.objects.filter(pk=case.pk).update(triage=Case.Triage.SUSPECTED, outcome="glioma")
     return case
 
 
-def _series(case: "Case", user: "User", number: int) -> None:
+def _series(case: "Case", user: "User", number: int, read: bool) -> None:
     from classifier.models import Review, ScanFile
 
     facts = {"kind": "dicom", "frames": SLICES, "width": 256, "height": 256, "mean_brightness": 0.2}
     scan = case.scans.create(digest=f"{number:064}", facts=facts, uploaded_by=user)
-    ScanFile.objects.bulk_create(_file(scan, number, position) for position in range(SLICES))
+    ScanFile.objects.bulk_create(_file(scan, position) for position in range(SLICES))
     for _again in range(2):
         analysis = _analysis(scan, user)
-    Review.objects.create(analysis=analysis, reviewer=user, verdict="agree", label="glioma", comment="Seen.")
+    if read:
+        Review.objects.create(analysis=analysis, reviewer=user, verdict="agree", label="glioma")
 
 
-def _file(scan: "Scan", number: int, position: int) -> Any:
+def _file(scan: "Scan", position: int) -> "ScanFile":
     from classifier.models import ScanFile
 
-    name = f"large/{number}-{position}"
-    facts = {"kind": "dicom", "size": 130_000, "sha256": f"{number * SLICES + position:064}"}
+    name = f"large/{scan.pk}-{position}"
+    facts = {"kind": "dicom", "size": 130_000, "sha256": f"{position:064}"}
     return ScanFile(scan=scan, position=position, name=name, original_name=f"IM{position:03}", **facts)
 
 
