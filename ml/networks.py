@@ -242,9 +242,12 @@ def _fold_into(convolution: Any, normalisation: Any) -> None:
 
 
 def start(model: Model, weights: Path) -> None:
-    """Give the MobileNetV2 in ``model`` the weights of this file. Raises RecipeError without it."""
+    """Give ``model``, or the MobileNetV2 in it, the weights of this file. Raises RecipeError without it."""
     if not weights.is_file():
         raise RecipeError(f"There are no starting weights {weights}.")
+    if MOBILENET not in [layer.name for layer in model.layers]:
+        model.load_weights(weights)
+        return
     body = keras.applications.MobileNetV2(
         include_top=False, weights=str(weights), input_shape=(None, None, 3)
     )

@@ -21,9 +21,9 @@ class RecipeError(MlError):
 class Network:
     """``kind`` names a builder in ``ml.networks``; ``size`` is the side of the square input.
 
-    ``start`` is a file of weights that MobileNetV2 begins with instead of random ones; its first
-    blocks then stay as they are. ``members`` are the networks of an ``ensemble``, trained by
-    themselves.
+    ``start`` is a file of weights to begin with instead of random ones: MobileNetV2's own, whose
+    first blocks then stay as they are, or for the other kinds those of a finished run. ``members``
+    are the networks of an ``ensemble``, trained by themselves.
     """
 
     kind: str

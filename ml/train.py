@@ -119,11 +119,12 @@ class Run:
         self.recipe, self.out, self.examples, self.validation = recipe, out, learnt, held
         self.state = State()
         self.average = Average(recipe.training.ema)
-        self.trainee = networks.trainee(self._network(recipe.seed))
+        learner = self._network(recipe.seed)
+        if recipe.network.start:
+            networks.start(learner, Path(recipe.network.start))
+        self.trainee = networks.trainee(learner)
         self.judged = self._network(recipe.seed)
         self.judged_trainee = networks.trainee(self.judged)
-        if recipe.network.start:
-            networks.start(self.trainee, Path(recipe.network.start))
         _compile(self.trainee, recipe.training)
         # Variables that a first step had to make would have Keras trace that step twice.
         self.trainee.optimizer.build(self.trainee.trainable_variables)

@@ -88,6 +88,15 @@ def test_starting_weights_reach_the_network_and_only_its_first_blocks_stay(image
     assert mine.get_layer("block_2_expand").trainable
 
 
+def test_a_network_may_begin_where_a_finished_run_ended(tmp_path: Path) -> None:
+    network, weights = TINY["residual_unet"], tmp_path / "best.weights.h5"
+    finished, fresh = (networks.build(network, seed=seed) for seed in (1, 2))
+    finished.save_weights(weights)
+    networks.start(fresh, weights)
+    for one, other in zip(finished.get_weights(), fresh.get_weights(), strict=True):
+        assert np.array_equal(one, other)
+
+
 def test_frozen_blocks_keep_their_statistics_in_training(imagenet: Path) -> None:
     model = networks.build(replace(TINY["mobilenet_unet"], start=str(imagenet)))
     mine = model.get_layer(networks.MOBILENET)
@@ -168,7 +177,9 @@ def test_the_fused_normalisation_trains_as_keras_own_does() -> None:
 
 def test_every_recipe_in_the_folder_is_understood() -> None:
     names = sorted(path.stem for path in recipe.RECIPES.glob("*.toml"))
-    assert {"seed_cnn", "seed_cnn_dev", "residual", "outline", "transfer", "published"} <= set(names)
+    assert {"seed_cnn", "seed_cnn_dev", "residual", "outline", "transfer", "published", "varied"} <= set(
+        names
+    )
     assert all(recipe.read(name).network.kind in networks.BUILDERS for name in names)
 
 
