@@ -180,6 +180,11 @@ class ReviewAdmin(HistoryAdmin):
     list_filter = ("verdict", "label", "created_at")
     list_select_related = ("analysis__scan__case", "reviewer")
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Review]:
+        """Without the long columns that no page here shows."""
+        found: QuerySet[Review] = super().get_queryset(request)
+        return found.defer("analysis__slices", "analysis__timings")
+
     @admin.display(description=_("case"))
     def case(self, review: Review) -> SafeString | str:
         return link(review.analysis.scan.case)
