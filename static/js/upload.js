@@ -109,7 +109,7 @@ function itemOf({ file, folder, archive }) {
 function accepted(items) {
   list.add(items);
   const fit = items.filter((item) => item.file.size <= (item.archive ? most.bytes : most.file));
-  settle(items.filter((item) => !fit.includes(item)), "refused", list.words("tooLarge"));
+  for (const item of items) if (!fit.includes(item)) settle([item], "refused", list.words(item.archive ? "archiveTooLarge" : "tooLarge"));
   if (fit.length <= most.files && bytesIn(fit) <= most.bytes) return fit;
   settle(fit, "refused", list.words("tooMany"));
   return [];
