@@ -121,7 +121,7 @@ def _signed_in(user: Any) -> "Client":
 
 def _look(page: Page) -> Callable[[], Seen]:
     from django.core.cache import cache
-    from django.db import connection
+    from django.db import connection, reset_queries
     from django.test.utils import CaptureQueriesContext
 
     client, paths = _signed_in(page.user), itertools.cycle(page.paths)
@@ -130,6 +130,7 @@ def _look(page: Page) -> Callable[[], Seen]:
         path, database = next(paths), _database_process()
         if page.anew:
             cache.clear()
+        reset_queries()  # Django keeps no more than some thousands and counts none behind them
         with CaptureQueriesContext(connection) as asked:
             started = (time.perf_counter(), time.process_time(), _processor_seconds(database))
             response = client.get(path)
