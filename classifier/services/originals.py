@@ -66,7 +66,7 @@ def _on_disk(file: ScanFile, folder: Path) -> Path:
     """Where it is stored, or a copy in ``folder`` of what is stored elsewhere."""
     try:
         return Path(default_storage.path(file.name))
-    except NotImplementedError:
+    except NotImplementedError:  # what Django's storages say that keep no local files
         copy = folder / str(file.position)
         with default_storage.open(file.name) as stored, copy.open("wb") as target:
             shutil.copyfileobj(stored, target)

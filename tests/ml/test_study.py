@@ -7,7 +7,7 @@ import pytest
 
 from ml import datasets, decision, recipe, study
 from ml.evaluate import Answers
-from ml.labels import CLASSES
+from ml.labels import CLASSES, REFUSED
 from ml.recipe import RecipeError
 from tests.ml import tiny
 
@@ -127,6 +127,15 @@ def _answer(logits: list[list[float]]) -> Answers:
     probabilities = decision.softmax(np.array(logits), 1.0)
     called = CLASSES[int(probabilities.argmax())]
     return Answers(np.array([0]), probabilities, (called,), ("somebody",), ("somewhere",))
+
+
+def test_the_share_refused_is_that_of_a_candidates_own_answers(small: str) -> None:
+    alone, _, both, *_ = study.read(small)
+    probabilities = np.tile(decision.softmax(np.array([[2.0, 0.0, 0.0, 0.0]]), 1.0), (4, 1))
+    outcomes = (REFUSED, CLASSES[0], CLASSES[0], CLASSES[0])
+    found = Answers(np.zeros(4, np.int64), probabilities, outcomes, tuple("abcd"), ("here",) * 4)
+    refused = [row[-1] for row in study.table([alone, both], [found, found]).rows]
+    assert refused[0].startswith(".250 [") and refused[1] == "-"
 
 
 def test_candidates_together_must_be_candidates(small: str) -> None:
