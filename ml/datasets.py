@@ -65,7 +65,9 @@ class Row:
 
 def table(data: Path, name: str) -> list[Row]:
     """The rows of one of ``slices``, ``nickparvar``, ``lgg``, ``healthy``."""
-    return READERS[name](_records(data, name))
+    if name not in READERS:
+        raise _missing(data, name)
+    return READERS[name](data)
 
 
 def records(data: Path, names: Iterable[str]) -> list[Row]:
@@ -74,13 +76,17 @@ def records(data: Path, names: Iterable[str]) -> list[Row]:
 
 def _records(data: Path, name: str) -> list[dict[str, str]]:
     path = data / f"{name}.csv"
-    if name not in READERS or not path.is_file():
-        raise DataError(f"There is no table {name}.csv in {data}.")
+    if not path.is_file():
+        raise _missing(data, name)
     with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 
-def _slices(records: list[dict[str, str]]) -> list[Row]:
+def _missing(data: Path, name: str) -> DataError:
+    return DataError(f"There is no table {name}.csv in {data}.")
+
+
+def _slices(data: Path) -> list[Row]:
     return [
         Row(
             path=r["path"],
@@ -94,11 +100,12 @@ def _slices(records: list[dict[str, str]]) -> list[Row]:
             flag=r["flag"],
             border=r.get("border", ""),
         )
-        for r in records
+        for r in _records(data, "slices")
     ]
 
 
-def _nickparvar(records: list[dict[str, str]]) -> list[Row]:
+def _nickparvar(data: Path) -> list[Row]:
+    borders = _figshare_borders(data)
     return [
         Row(
             path=f"nickparvar/{r['path']}",
@@ -110,12 +117,30 @@ def _nickparvar(records: list[dict[str, str]]) -> list[Row]:
             official=r["official_split"],
             view=r["view"],
             flag=r["flag"],
+            border=_copied_border(r, borders),
         )
-        for r in records
+        for r in _records(data, "nickparvar")
     ]
 
 
-def _lgg(records: list[dict[str, str]]) -> list[Row]:
+def _figshare_borders(data: Path) -> dict[str, str]:
+    """Outlines by key; none where the table of the same slices without their copies is not there."""
+    if not (data / "slices.csv").is_file():
+        return {}
+    return {r["key"]: r.get("border", "") for r in _records(data, "slices")}
+
+
+def _copied_border(record: dict[str, str], borders: dict[str, str]) -> str:
+    """The outline of the slice that this file is a copy of, mirrored as the copy is."""
+    border = borders.get(f"fig{record['figshare_id']}", "")
+    if record["mirrored"] != "1":
+        return border
+    points = (pair.split(",") for pair in border.split())
+    return " ".join(f"{1 - float(x):.4f},{y}" for x, y in points)
+
+
+def _lgg(data: Path) -> list[Row]:
+    records = _records(data, "lgg")
     places = split_by_group(r["patient"] for r in records)
     return [
         Row(
@@ -132,7 +157,8 @@ def _lgg(records: list[dict[str, str]]) -> list[Row]:
     ]
 
 
-def _healthy(records: list[dict[str, str]]) -> list[Row]:
+def _healthy(data: Path) -> list[Row]:
+    records = _records(data, "healthy")
     places = split_by_group(r["subject"] for r in records)
     return [
         Row(r["path"], r["label"], "healthy", r["subject"], *places[r["subject"]], view=r["view"])
@@ -140,7 +166,7 @@ def _healthy(records: list[dict[str, str]]) -> list[Row]:
     ]
 
 
-READERS: Final[dict[str, Callable[[list[dict[str, str]]], list[Row]]]] = {
+READERS: Final[dict[str, Callable[[Path], list[Row]]]] = {
     "slices": _slices,
     "nickparvar": _nickparvar,
     "lgg": _lgg,
@@ -171,21 +197,20 @@ def training_and_validation(rows: Sequence[Row], data: Data) -> tuple[list[Row],
     """
     flags = ("", "ct", "lesion") if data.split == "published" else ("",)
     pool = [row for row in rows if row.flag in flags and _is_for_training(row, data.split)]
-    fold = _file_fold if data.split == "published" else _patient_fold
-    train = [row for row in pool if fold(row) != data.fold and row.source not in data.without]
-    return train, [row for row in pool if fold(row) == data.fold and row.unique]
+    held = {row.path for row in pool if _fold(row, data) == data.fold}
+    train = [row for row in pool if row.path not in held and row.source not in data.without]
+    return train, [row for row in pool if row.path in held and row.unique]
 
 
 def _is_for_training(row: Row, split: str) -> bool:
     return row.official == "train" if split == "published" else row.split == "dev"
 
 
-def _patient_fold(row: Row) -> int:
+def _fold(row: Row, data: Data) -> int:
+    """By patient in ``dev``, by file in ``published``."""
+    if data.split == "published":
+        return hashlib.sha256(row.path.encode()).digest()[0] % data.file_folds
     return row.fold
-
-
-def _file_fold(row: Row) -> int:
-    return hashlib.sha256(row.path.encode()).digest()[0] % FOLDS
 
 
 def published_test(data: Path) -> list[Row]:

@@ -24,6 +24,7 @@ from ml import (
     networks,
     preprocess,
     report,
+    starting,
     train,
 )
 from ml.calibrate import Limits
@@ -79,7 +80,7 @@ def export(runs: Sequence[Path], version: str, data: Path, root: Path = bundle.B
 
 def _fill(draft: Path, runs: Sequence[Path], recipe: Recipe, data: Path) -> None:
     model = networks.build(recipe.network)
-    networks.load(model, recipe.network, [run / "best.weights.h5" for run in runs])
+    networks.load(model, recipe.network, [run / starting.RUN_WEIGHTS for run in runs])
     _save_rounded(model, recipe, draft / bundle.WEIGHTS)
     form = _smallest_faithful(model, recipe, data, draft / bundle.NETWORK)
     chosen = {"weights_stored_as": form, **_calibrate(recipe, data, draft)}

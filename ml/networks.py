@@ -11,10 +11,11 @@ from typing import Any, Final
 import keras
 import numpy as np
 from keras import layers, ops
+from numpy.typing import NDArray
 
 from ml.labels import CLASSES
 from ml.normalisation import BatchNormalization
-from ml.recipe import Network, RecipeError
+from ml.recipe import Network
 
 # Keras ships no type information for its tensors and layers.
 Tensor = Any
@@ -234,26 +235,46 @@ def fold(model: Model) -> None:
 def _fold_into(convolution: Any, normalisation: Any) -> None:
     gamma, beta, mean, variance = normalisation.get_weights()
     scale = gamma / np.sqrt(variance + normalisation.epsilon)
-    depthwise = isinstance(convolution, layers.DepthwiseConv2D)
-    kernel = convolution.get_weights()[0] * (scale[:, np.newaxis] if depthwise else scale)
-    convolution.set_weights([kernel])
+    convolution.set_weights([convolution.get_weights()[0] * _by_channel(convolution, scale)])
     ones, zeros = np.ones_like(scale), np.zeros_like(scale)
     normalisation.set_weights([ones, beta - mean * scale, zeros, ones - normalisation.epsilon])
 
 
-def start(model: Model, weights: Path) -> None:
-    """Give ``model``, or the MobileNetV2 in it, the weights of this file. Raises RecipeError without it."""
-    if not weights.is_file():
-        raise RecipeError(f"There are no starting weights {weights}.")
-    if MOBILENET not in [layer.name for layer in model.layers]:
-        model.load_weights(weights)
-        return
-    body = keras.applications.MobileNetV2(
-        include_top=False, weights=str(weights), input_shape=(None, None, 3)
-    )
-    for layer in model.get_layer(MOBILENET).layers:
-        if layer.weights:
-            layer.set_weights(body.get_layer(layer.name).get_weights())
+def unfold(model: Model, pictures: NDArray[np.float32]) -> None:
+    """Undo ``fold``: normalisation gets back what these pictures (n, side, side, 1) say it did.
+
+    The answers stay the same. Without it a folded network could not go on learning.
+    """
+    pairs = [
+        (layer.input._keras_history.operation, layer)
+        for layer in model.layers
+        if isinstance(layer, layers.BatchNormalization)
+    ]
+    inner = [layer for layer in model.layers if isinstance(layer, keras.Model)]
+    moments = [ops.moments(ops.cast(layer.input, "float32"), axes=(0, 1, 2)) for _, layer in pairs]
+    seen = keras.Model(model.input, [moments, [part._inbound_nodes[-1].input_tensors[0] for part in inner]])
+    found, inputs = seen.predict_on_batch(pictures)
+    for (convolution, normalisation), (mean, variance) in zip(pairs, found, strict=True):
+        _unfold_from(convolution, normalisation, mean, variance)
+    for part, values in zip(inner, inputs, strict=True):
+        unfold(part, values)
+
+
+def _unfold_from(
+    convolution: Any, normalisation: Any, mean: NDArray[np.float32], variance: NDArray[np.float32]
+) -> None:
+    """The convolution gives values of variance one again; its normalisation gives them their own."""
+    scale = np.sqrt(variance + normalisation.epsilon)
+    rest = variance / scale**2
+    convolution.set_weights([convolution.get_weights()[0] / _by_channel(convolution, scale)])
+    gamma = scale * np.sqrt(rest + normalisation.epsilon)
+    beta = normalisation.get_weights()[1] + mean
+    normalisation.set_weights([gamma, beta, mean / scale, rest])
+
+
+def _by_channel(convolution: Any, scale: NDArray[np.float32]) -> NDArray[np.float32]:
+    """One number a channel in the shape of the kernel's last axes."""
+    return scale[:, np.newaxis] if isinstance(convolution, layers.DepthwiseConv2D) else scale
 
 
 def _block(features: Tensor, filters: int, stride: int) -> Tensor:

@@ -21,9 +21,9 @@ class RecipeError(MlError):
 class Network:
     """``kind`` names a builder in ``ml.networks``; ``size`` is the side of the square input.
 
-    ``start`` is a file of weights to begin with instead of random ones: MobileNetV2's own, whose
-    first blocks then stay as they are, or for the other kinds those of a finished run. ``members``
-    are the networks of an ``ensemble``, trained by themselves.
+    ``start`` is what to begin with instead of random weights: the folder of a finished run or of a
+    bundle that has such a network, or MobileNetV2's own file; its first blocks then stay as they are.
+    ``members`` are the networks of an ``ensemble``, trained by themselves.
     """
 
     kind: str
@@ -46,16 +46,17 @@ class Network:
 class Data:
     """What is learnt from. ``split``: ``published`` (the Kaggle folders) or ``dev`` (by patient).
 
-    ``fold`` is held out of ``dev`` for choices and calibration; of ``published``, which has no
-    folds, the same-numbered fifth of the files. ``weights`` gives the share of each "class/source"
-    cell in a training epoch; without it every row is seen once per epoch. Rows of the sources
-    ``without`` are not learnt; others of their class take their share. ``strangers`` is the share of
-    pictures that are not brain MRI.
+    ``fold`` is held out of ``dev`` for choices and calibration; of ``published``, which has no folds
+    by patient, the same-numbered of ``file_folds`` parts of the files. ``weights`` gives the share of
+    each "class/source" cell in a training epoch; without it every row is seen once per epoch. Rows of
+    the sources ``without`` are not learnt; others of their class take their share. ``strangers`` is
+    the share of pictures that are not brain MRI.
     """
 
     tables: tuple[str, ...]
     split: str = "dev"
     fold: int = 0
+    file_folds: int = 5
     weights: Mapping[str, float] = field(default_factory=dict)
     without: tuple[str, ...] = ()
     strangers: float = 0.0

@@ -20,7 +20,7 @@ from keras import ops
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from ml import calibrate, datasets, examples, networks, precision
+from ml import calibrate, datasets, examples, networks, precision, starting
 from ml.datasets import Row
 from ml.examples import Batch, Examples
 from ml.labels import CLASSES, NO_TUMOUR
@@ -29,6 +29,7 @@ from ml.recipe import Recipe, Training, parse
 
 AVERAGE_EVERY = 4
 FOREIGN_WEIGHT = 0.5
+STATISTICS_BATCHES = 4
 
 
 class Outputs(NamedTuple):
@@ -90,7 +91,7 @@ def train(recipe: Recipe, data: Path, out: Path) -> Path:
     run = Run(recipe, out, examples.load(recipe, data, rows), validation(recipe, data, held))
     run.resume()
     run.go()
-    return out / "best.weights.h5"
+    return out / starting.RUN_WEIGHTS
 
 
 def validation(recipe: Recipe, data: Path, held: Sequence[Row]) -> Validation:
@@ -120,8 +121,8 @@ class Run:
         self.state = State()
         self.average = Average(recipe.training.ema)
         learner = self._network(recipe.seed)
-        if recipe.network.start:
-            networks.start(learner, Path(recipe.network.start))
+        if recipe.network.start and not self._is_under_way():
+            starting.start(learner, recipe.network, self._first_pictures())
         self.trainee = networks.trainee(learner)
         self.judged = self._network(recipe.seed)
         self.judged_trainee = networks.trainee(self.judged)
@@ -149,9 +150,16 @@ class Run:
         images = self.recipe.training.images_per_epoch or len(self.examples.rows)
         return max(1, images // self.recipe.training.batch)
 
+    def _is_under_way(self) -> bool:
+        return (self.out / "state.json").is_file()
+
+    def _first_pictures(self) -> NDArray[np.float32]:
+        first = examples.batches(self.recipe, self.examples, 0, STATISTICS_BATCHES, self.size)
+        return np.concatenate([batch.x for batch in first])
+
     def resume(self) -> None:
         """Take up the last finished epoch, if there is one."""
-        if not (self.out / "state.json").is_file():
+        if not self._is_under_way():
             return
         self.state = State(**json.loads((self.out / "state.json").read_text()))
         kept = keras.saving.load_model(self.out / "last.keras", custom_objects=CUSTOM)
@@ -217,7 +225,7 @@ class Run:
         last = not self.recipe.training.patience
         if last or figures["val_loss"] < self.state.best_loss:
             self.state.best_loss, self.state.best_epoch = figures["val_loss"], self.state.epoch
-            self.judged.save_weights(self.out / "best.weights.h5")
+            self.judged.save_weights(self.out / starting.RUN_WEIGHTS)
         self._log({"epoch": self.state.epoch, "loss": round(loss, 4), **figures})
 
     def _log(self, figures: dict[str, float]) -> None:

@@ -1,6 +1,7 @@
 """Tables, splits by patient and the cache of prepared pixels."""
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +57,33 @@ def test_the_published_protocol_learns_its_odd_slices_but_no_label_in_conflict()
     assert sorted(row.flag for row in (*train, *held)) == ["", "ct", "lesion"]
     train, held = datasets.training_and_validation(rows, Data(("nickparvar",)))
     assert [row.flag for row in (*train, *held)] == [""]
+
+
+def test_as_many_files_of_the_published_protocol_are_held_out_as_the_recipe_says() -> None:
+    rows = [Row(f"{n}.png", "glioma", "figshare", str(n), "dev", 1, official="train") for n in range(400)]
+    fifth = Data(("nickparvar",), split="published")
+    parts = [datasets.training_and_validation(rows, replace(fifth, file_folds=n)) for n in (5, 20)]
+    assert 60 < len(parts[0][1]) < 100 and 10 < len(parts[1][1]) < 30
+    assert all(len(train) + len(held) == 400 for train, held in parts)
+
+
+def test_a_published_copy_has_the_outline_of_its_slice_mirrored_as_it_is(tmp_path: Path) -> None:
+    border = "0.1000,0.2 0.4000,0.2 0.4000,0.7"
+    (tmp_path / "slices.csv").write_text(
+        "path,key,label,source,group,view,split,fold,unique,flag,border\n"
+        f"slices/a.jpg,fig7,glioma,figshare,P:1,axial,dev,0,1,,{border!r}\n".replace("'", '"')
+    )
+    (tmp_path / "nickparvar.csv").write_text(
+        "path,official_split,label,source,figshare_id,group,view,mirrored,flag,split,fold\n"
+        "a.jpg,train,glioma,figshare,7,P:1,axial,0,,dev,0\n"
+        "b.jpg,train,glioma,figshare,7,P:1,axial,1,,dev,0\n"
+        "c.jpg,train,meningioma,sartaj,,S:1,axial,0,,dev,0\n"
+    )
+    same, mirrored, unknown = (row.border for row in datasets.table(tmp_path, "nickparvar"))
+    assert (same, unknown) == (border, "")
+    assert mirrored == "0.9000,0.2 0.6000,0.2 0.6000,0.7"
+    (tmp_path / "slices.csv").unlink()
+    assert not any(row.border for row in datasets.table(tmp_path, "nickparvar"))
 
 
 def test_cached_pixels_are_what_the_serving_path_prepares(folder: Path, tmp_path: Path) -> None:

@@ -65,53 +65,6 @@ def test_a_network_of_any_size_has_the_same_weights_as_one_of_its_own_size() -> 
     assert free.predict_on_batch(x[:, :32, :32])[2].shape == (2, 8, 8, 1)
 
 
-@pytest.fixture(scope="module")
-def imagenet(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Weights of MobileNetV2 as Keras writes them, different from those of a new network."""
-    keras.utils.set_random_seed(99)
-    path = tmp_path_factory.mktemp("start") / "body.weights.h5"
-    keras.applications.MobileNetV2(include_top=False, weights=None, input_shape=(32, 32, 3)).save_weights(
-        path
-    )
-    return path
-
-
-def test_starting_weights_reach_the_network_and_only_its_first_blocks_stay(imagenet: Path) -> None:
-    model = networks.build(replace(TINY["mobilenet_unet"], start=str(imagenet)), seed=1)
-    networks.start(model, imagenet)
-    body = keras.applications.MobileNetV2(include_top=False, weights=str(imagenet), input_shape=(32, 32, 3))
-    mine = model.get_layer(networks.MOBILENET)
-    for name in ("Conv1", "block_13_expand", "Conv_1_bn"):
-        for one, other in zip(mine.get_layer(name).weights, body.get_layer(name).weights, strict=True):
-            assert np.array_equal(one, other)
-    assert not mine.get_layer("block_1_expand").trainable
-    assert mine.get_layer("block_2_expand").trainable
-
-
-def test_a_network_may_begin_where_a_finished_run_ended(tmp_path: Path) -> None:
-    network, weights = TINY["residual_unet"], tmp_path / "best.weights.h5"
-    finished, fresh = (networks.build(network, seed=seed) for seed in (1, 2))
-    finished.save_weights(weights)
-    networks.start(fresh, weights)
-    for one, other in zip(finished.get_weights(), fresh.get_weights(), strict=True):
-        assert np.array_equal(one, other)
-
-
-def test_frozen_blocks_keep_their_statistics_in_training(imagenet: Path) -> None:
-    model = networks.build(replace(TINY["mobilenet_unet"], start=str(imagenet)))
-    mine = model.get_layer(networks.MOBILENET)
-    still, moving = (mine.get_layer(name) for name in ("block_1_expand_BN", "block_2_expand_BN"))
-    before = [np.array(layer.moving_mean) for layer in (still, moving)]
-    model(np.random.default_rng(0).random((2, 32, 32, 1), np.float32), training=True)
-    assert np.array_equal(still.moving_mean, before[0])
-    assert not np.allclose(moving.moving_mean, before[1])
-
-
-def test_missing_starting_weights_are_named(tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match="nowhere"):
-        networks.start(networks.build(TINY["mobilenet_unet"]), tmp_path / "nowhere.weights.h5")
-
-
 def test_an_ensemble_gives_the_mean_answer_of_its_members_to_a_picture_and_its_mirror_image(
     tmp_path: Path,
 ) -> None:
@@ -153,6 +106,21 @@ def test_folded_normalisation_does_nothing_and_the_answers_stay_the_same(kind: s
         assert np.allclose(one, other, rtol=1e-3, atol=1e-3)
     means = [w for w in model.weights if w.path.endswith("moving_mean")]
     assert means and not any(np.any(mean) for mean in means)
+
+
+@pytest.mark.parametrize("kind", ["residual_unet", "mobilenet_unet"])
+def test_unfolded_normalisation_works_again_and_the_answers_stay_the_same(kind: str) -> None:
+    model, size = networks.build(TINY[kind], seed=4), TINY[kind].size
+    rng = np.random.default_rng(2)
+    model.set_weights([w + rng.uniform(0, 0.1, w.shape).astype(np.float32) for w in model.get_weights()])
+    x = rng.random((8, size, size, 1), np.float32)
+    networks.fold(model)
+    before = model.predict_on_batch(x)
+    networks.unfold(model, x)
+    for one, other in zip(before, model.predict_on_batch(x), strict=True):
+        assert np.allclose(one, other, rtol=1e-3, atol=1e-3 * np.abs(one).max())
+    learning = model(x, training=True)[1]
+    assert np.allclose(learning, before[1], rtol=1e-2, atol=1e-2 * np.abs(before[1]).max())
 
 
 @pytest.mark.parametrize("kind", ["residual", "residual_unet"])

@@ -15,7 +15,19 @@ from ml.predictor import Predictor
 from tests.ml import tiny
 from tests.ml.seeing import BrightIsTumour, head, seeing
 
-COLUMNS = ("path", "official_split", "label", "source", "group", "view", "flag", "split", "fold")
+COLUMNS = (
+    "path",
+    "official_split",
+    "label",
+    "source",
+    "figshare_id",
+    "group",
+    "view",
+    "mirrored",
+    "flag",
+    "split",
+    "fold",
+)
 
 
 def slice_png(*, tumour: bool) -> bytes:
@@ -41,7 +53,7 @@ def published(root: Path) -> None:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
         for path, label, n in rows:
-            writer.writerow((path, "test", label, "figshare", f"P:{label}{n}", "", "", "holdout", -1))
+            writer.writerow((path, "test", label, "figshare", n, f"P:{label}{n}", "", 0, "", "holdout", -1))
             target = root / "nickparvar" / path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(slice_png(tumour=label != "notumor"))

@@ -8,7 +8,7 @@ from ml.recipe import Recipe, parse
 from tests.ml.pictures import brain_png
 
 PATIENTS = 15
-COLUMNS = ("path", "label", "source", "group", "view", "split", "fold", "unique", "flag", "border")
+COLUMNS = ("path", "key", "label", "source", "group", "view", "split", "fold", "unique", "flag", "border")
 OUTLINE = "0.4,0.4 0.6,0.4 0.6,0.6 0.4,0.6"
 OOD = ("ood/a.png", "ood/b.png", "ood/c.png")
 
@@ -37,7 +37,8 @@ def _slice(label: str, patient: int) -> tuple[str, ...]:
     flag = "lesion" if label == "notumor" and patient == 14 else ""
     group = f"{label}-{patient}"
     border = OUTLINE if label != NO_TUMOUR and patient % 2 == 0 else ""
-    return (f"slices/{label}/{patient}.png", label, "figshare", group, "axial", *place, "1", flag, border)
+    path, key = f"slices/{label}/{patient}.png", f"fig{group}"
+    return (path, key, label, "figshare", group, "axial", *place, "1", flag, border)
 
 
 def _write(path: Path, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:

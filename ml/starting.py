@@ -1,0 +1,58 @@
+"""The weights that a training begins with: ImageNet's, those of a finished run, or a released network's."""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from ml import bundle, networks
+from ml.recipe import Network, RecipeError, parse
+
+RUN_WEIGHTS = "best.weights.h5"
+
+
+def start(model: Any, network: Network, pictures: NDArray[np.float32]) -> None:
+    """Give ``model`` the weights that ``network.start`` names.
+
+    ``pictures`` (n, side, side, 1) are some of those to learn from: a bundle's network comes without
+    the statistics of its normalisation. Raises RecipeError where there are no such weights.
+    """
+    place = Path(network.start)
+    if (place / bundle.MANIFEST).is_file():
+        model.set_weights(_released(place, network).get_weights())
+        networks.unfold(model, pictures)
+    elif (place / RUN_WEIGHTS).is_file():
+        model.load_weights(place / RUN_WEIGHTS)
+    elif place.is_file() and networks.MOBILENET in [layer.name for layer in model.layers]:
+        _imagenet(model, place)
+    else:
+        raise RecipeError(f"There are no starting weights {place} for {network.kind}.")
+
+
+def _released(place: Path, network: Network) -> Any:
+    """The network of a bundle, or the first of its members, that is built as ``network`` is."""
+    sealed = bundle.verify(place)
+    released = parse(sealed.version, sealed.card["recipe"]).network
+    model = networks.build(released)
+    model.load_weights(place / bundle.WEIGHTS)
+    members = [model.get_layer(networks.member_name(i)) for i in range(len(released.members))]
+    built = zip(released.members or (released,), members or [model], strict=True)
+    for known, part in built:
+        if _shape(known) == _shape(network):
+            return part
+    raise RecipeError(f"{place} has no network like this {network.kind}.")
+
+
+def _shape(network: Network) -> tuple[str, int, int]:
+    return network.kind, network.width, network.blocks
+
+
+def _imagenet(model: Any, weights: Path) -> None:
+    body = keras.applications.MobileNetV2(
+        include_top=False, weights=str(weights), input_shape=(None, None, 3)
+    )
+    for layer in model.get_layer(networks.MOBILENET).layers:
+        if layer.weights:
+            layer.set_weights(body.get_layer(layer.name).get_weights())

@@ -1,0 +1,112 @@
+"""Starting weights: of ImageNet, of a finished run, of a bundle, and of nothing that fits."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from ml import bundle, networks, starting
+from ml.errors import BundleError
+from ml.recipe import Network, RecipeError
+from tests.bundles import make_bundle
+from tests.ml import tiny
+from tests.ml.test_networks import TINY
+
+PICTURES = np.random.default_rng(0).random((8, 64, 64, 1), np.float32)
+
+
+def started(network: Network, place: Path, seed: int = 1) -> keras.Model:
+    network = replace(network, start=str(place))
+    model = networks.build(network, seed=seed, any_size=True)
+    starting.start(model, network, PICTURES)
+    return model
+
+
+@pytest.fixture(scope="module")
+def imagenet(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Weights of MobileNetV2 as Keras writes them, different from those of a new network."""
+    keras.utils.set_random_seed(99)
+    path = tmp_path_factory.mktemp("start") / "body.weights.h5"
+    keras.applications.MobileNetV2(include_top=False, weights=None, input_shape=(32, 32, 3)).save_weights(
+        path
+    )
+    return path
+
+
+def test_imagenet_weights_reach_the_network_and_only_its_first_blocks_stay(imagenet: Path) -> None:
+    mine = started(TINY["mobilenet_unet"], imagenet).get_layer(networks.MOBILENET)
+    body = keras.applications.MobileNetV2(include_top=False, weights=str(imagenet), input_shape=(32, 32, 3))
+    for name in ("Conv1", "block_13_expand", "Conv_1_bn"):
+        for one, other in zip(mine.get_layer(name).weights, body.get_layer(name).weights, strict=True):
+            assert np.array_equal(one, other)
+    assert not mine.get_layer("block_1_expand").trainable
+    assert mine.get_layer("block_2_expand").trainable
+
+
+def test_frozen_blocks_keep_their_statistics_in_training(imagenet: Path) -> None:
+    model = started(TINY["mobilenet_unet"], imagenet)
+    mine = model.get_layer(networks.MOBILENET)
+    still, moving = (mine.get_layer(name) for name in ("block_1_expand_BN", "block_2_expand_BN"))
+    before = [np.array(layer.moving_mean) for layer in (still, moving)]
+    model(PICTURES, training=True)
+    assert np.array_equal(still.moving_mean, before[0])
+    assert not np.allclose(moving.moving_mean, before[1])
+
+
+@pytest.mark.parametrize("kind", ["residual_unet", "mobilenet_unet"])
+def test_a_network_may_begin_where_a_finished_run_ended(kind: str, tmp_path: Path) -> None:
+    finished = networks.build(TINY[kind], seed=2)
+    finished.save_weights(tmp_path / starting.RUN_WEIGHTS)
+    for one, other in zip(finished.get_weights(), started(TINY[kind], tmp_path).get_weights(), strict=True):
+        assert np.array_equal(one, other)
+
+
+def released(folder: Path, network: Network) -> tuple[Path, keras.Model]:
+    """A sealed bundle of this network, and the network; only what a start reads is real in it."""
+    sealed = make_bundle(folder, "released-1")
+    model = networks.build(network, seed=3)
+    networks.fold(model)
+    model.save_weights(sealed / bundle.WEIGHTS)
+    card = json.loads((sealed / bundle.CARD).read_text())
+    recipe = replace(tiny.recipe(), network=network).as_dict()
+    (sealed / bundle.CARD).write_text(json.dumps({**card, "recipe": recipe}))
+    bundle.seal(sealed)
+    return sealed, model
+
+
+def test_a_network_may_go_on_from_the_one_of_a_bundle(tmp_path: Path) -> None:
+    sealed, known = released(tmp_path, TINY["residual_unet"])
+    model = started(TINY["residual_unet"], sealed)
+    assert np.allclose(model.predict_on_batch(PICTURES)[0], known.predict_on_batch(PICTURES)[0], atol=1e-3)
+    assert any(np.any(weight) for weight in model.weights if weight.path.endswith("moving_mean"))
+
+
+def test_of_an_ensemble_the_member_that_is_built_alike_is_taken(tmp_path: Path) -> None:
+    first = TINY["residual_unet"]
+    second = replace(first, width=12)
+    sealed, together = released(tmp_path, Network("ensemble", first.size, members=(first, second)))
+    expected = together.get_layer(networks.member_name(1)).predict_on_batch(PICTURES)[0]
+    assert np.allclose(started(second, sealed).predict_on_batch(PICTURES)[0], expected, atol=1e-3)
+
+
+def test_a_bundle_without_such_a_network_is_no_start(tmp_path: Path) -> None:
+    sealed, _ = released(tmp_path, TINY["residual_unet"])
+    with pytest.raises(RecipeError, match="no network like this"):
+        started(replace(TINY["residual_unet"], width=16), sealed)
+
+
+def test_a_bundle_that_was_tampered_with_is_no_start(tmp_path: Path) -> None:
+    sealed, _ = released(tmp_path, TINY["residual_unet"])
+    (sealed / bundle.WEIGHTS).write_bytes(b"other")
+    with pytest.raises(BundleError) as caught:
+        started(TINY["residual_unet"], sealed)
+    assert caught.value.code == "bundle_altered"
+
+
+def test_missing_starting_weights_are_named(tmp_path: Path) -> None:
+    for kind in ("mobilenet_unet", "residual"):
+        with pytest.raises(RecipeError, match="nowhere"):
+            started(TINY[kind], tmp_path / "nowhere.weights.h5")
