@@ -83,7 +83,11 @@ def export(chosen: argparse.Namespace) -> int:
 
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     exporting.log.setLevel(logging.INFO)
-    print(exporting.export(chosen.runs, chosen.version, chosen.data, chosen.bundles))
+    print(
+        exporting.export(
+            chosen.runs, chosen.version, chosen.data, chosen.bundles, calibrated_by=chosen.calibrated_by
+        )
+    )
     return 0
 
 
@@ -163,6 +167,8 @@ def _add_making(commands: Any) -> None:
     seal.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="several: they answer together")
     seal.add_argument("--version", required=True)
     seal.add_argument("--bundles", type=Path, default=bundle.BUNDLES)
+    text = "whose temperature and thresholds hold, where the runs have learnt all patients"
+    seal.add_argument("--calibrated-by", type=Path, metavar="BUNDLE", help=text)
     tell = _command(commands, "report", report, "figures of a bundle on what it has not learnt", bundle=True)
     tell.add_argument("--json", type=Path, metavar="OUT", help="also write the figures there")
     tell.add_argument("--markdown", action="store_true", help="tables for the documentation")

@@ -22,17 +22,19 @@ from ml import (
     decision,
     familiarity,
     networks,
+    operating,
     preprocess,
     report,
     starting,
     train,
 )
-from ml.calibrate import Limits
+from ml.bundle import Bundle
+from ml.decision import Familiar
 from ml.engine import LiteRt, Outputs, mirrored
 from ml.errors import BundleError
 from ml.labels import CLASSES
 from ml.predictor import NOTICE, Predictor
-from ml.recipe import Recipe, joined
+from ml.recipe import Recipe, joined, parse
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +44,10 @@ GOLDEN_INPUT: Final[dict[str, Any]] = {"side": 240, "phase": 0.7}
 GOLDEN_TOLERANCE: Final = 0.01
 AGGREGATION: Final[dict[str, Any]] = {"method": "run", "slices": 5, "kinds": "all"}
 """How the slices of a scan become one answer, chosen by ``python -m ml aggregate``."""
+
+CALIBRATION: Final = ("temperature", "thresholds", "specific_threshold", "validation_slices")
+"""What of a card is chosen on slices held out of training. ``specific_threshold`` is the tumour
+probability that leaves ``operating.SPECIFICITY`` of the healthy ones alone; it decides nothing."""
 
 LIMITS: Final = (
     "Nearly all meningiomas and pituitary tumours are of one collection, on T1 after contrast.",
@@ -61,29 +67,55 @@ SOURCES: Final = {
 }
 
 
-def export(runs: Sequence[Path], version: str, data: Path, root: Path = bundle.BUNDLES) -> Path:
+def export(
+    runs: Sequence[Path],
+    version: str,
+    data: Path,
+    root: Path = bundle.BUNDLES,
+    calibrated_by: Path | None = None,
+) -> Path:
     """Write and seal ``root/version``; several ``runs`` become one network that averages their answers.
 
-    Raises BundleError where LiteRT and Keras disagree.
+    Networks that have learnt all patients of ``dev`` are ``calibrated_by`` the bundle of alike ones
+    from which some were held back. Raises BundleError where LiteRT and Keras disagree
+    (bundle_disagrees) or nothing was held out to calibrate on (bundle_uncalibrated).
     """
     directory = root / version
     if directory.exists():
         raise BundleError(f"There is already a bundle {version}.", code="bundle_exists")
     recipe = joined([train.read_recipe(run) for run in runs])
+    twin = _twin(recipe, calibrated_by)
     with tempfile.TemporaryDirectory() as work:
         draft = Path(work) / version
         draft.mkdir()
-        _fill(draft, runs, recipe, data)
+        _fill(draft, runs, recipe, data, twin)
         shutil.copytree(draft, directory)
     return directory
 
 
-def _fill(draft: Path, runs: Sequence[Path], recipe: Recipe, data: Path) -> None:
+def _twin(recipe: Recipe, calibrated_by: Path | None) -> Bundle | None:
+    """The bundle whose calibration is taken over, of networks of the same shape."""
+    if recipe.data.fold >= 0:
+        return None
+    if calibrated_by is None:
+        raise BundleError("Nothing was held out: a bundle must calibrate it.", code="bundle_uncalibrated")
+    twin = bundle.verify(calibrated_by)
+    if networks.shape(parse(twin.version, twin.card["recipe"]).network) != networks.shape(recipe.network):
+        raise BundleError(f"{twin.version} has other networks.", code="bundle_uncalibrated")
+    return twin
+
+
+def _fill(draft: Path, runs: Sequence[Path], recipe: Recipe, data: Path, twin: Bundle | None) -> None:
     model = networks.build(recipe.network)
     networks.load(model, recipe.network, [run / starting.RUN_WEIGHTS for run in runs])
     _save_rounded(model, recipe, draft / bundle.WEIGHTS)
-    form = _smallest_faithful(model, recipe, data, draft / bundle.NETWORK)
-    chosen = {"weights_stored_as": form, **_calibrate(recipe, data, draft)}
+    held = parse("twin", twin.card["recipe"]) if twin else recipe
+    form = _smallest_faithful(model, held, data, draft / bundle.NETWORK)
+    engine = LiteRt(draft / bundle.NETWORK, threads=2)
+    familiar = familiarity.learnt(_embed(engine), recipe, data)
+    familiar.save(draft / bundle.FAMILIAR)
+    calibration = _taken_over(twin) if twin else _calibrate(engine, familiar, recipe, data)
+    chosen = {"weights_stored_as": form, **calibration}
     card = _card(draft.name, recipe, chosen)
     _write(draft / bundle.CARD, card)
     _write(draft / bundle.GOLDEN, _golden(draft, card))
@@ -155,9 +187,12 @@ def _validation(recipe: Recipe, data: Path) -> train.Validation:
     return train.validation(recipe, data, datasets.training_and_validation(rows, recipe.data)[1])
 
 
-def _calibrate(recipe: Recipe, data: Path, draft: Path) -> dict[str, Any]:
+def _taken_over(twin: Bundle) -> dict[str, Any]:
+    return {**{key: twin.card[key] for key in CALIBRATION}, "calibrated_by": twin.version}
+
+
+def _calibrate(engine: LiteRt, familiar: Familiar, recipe: Recipe, data: Path) -> dict[str, Any]:
     """Temperature and thresholds, all from the slices held out of training."""
-    engine = LiteRt(draft / bundle.NETWORK, threads=2)
     pictures, targets, masks = _validation(recipe, data)
     x = _scaled(pictures)
     found = mirrored(engine.run, x) if recipe.mirrored else engine.run(x)
@@ -166,19 +201,21 @@ def _calibrate(recipe: Recipe, data: Path, draft: Path) -> dict[str, Any]:
     thresholds = {
         "tumour": calibrate.tumour_threshold(probabilities, targets),
         "margin": calibrate.margin(probabilities, targets),
-        **_refusal(engine, recipe, data, draft),
+        **familiarity.limits(familiar, _embed(engine), recipe, data),
     }
     if found.masks is not None:
         thresholds |= calibrate.outline(found.masks, masks, targets)
-    return {"temperature": temperature, "thresholds": thresholds, "validation_slices": len(targets)}
+    healthy = 1 - probabilities[targets == decision.HEALTHY, decision.HEALTHY]
+    return {
+        "temperature": temperature,
+        "thresholds": thresholds,
+        "specific_threshold": operating.threshold(healthy),
+        "validation_slices": len(targets),
+    }
 
 
-def _refusal(engine: LiteRt, recipe: Recipe, data: Path, draft: Path) -> Limits:
-    familiar, limits = familiarity.learnt(
-        lambda pictures: engine.run(_scaled(pictures)).embeddings, recipe, data
-    )
-    familiar.save(draft / bundle.FAMILIAR)
-    return limits
+def _embed(engine: LiteRt) -> familiarity.Embed:
+    return lambda pictures: engine.run(_scaled(pictures)).embeddings
 
 
 def _scaled(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -16,13 +16,22 @@ Embed = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 """Embeddings (n, k) of prepared pictures (n, size, size)."""
 
 
-def learnt(embed: Embed, recipe: Recipe, data: Path) -> tuple[Familiar, Limits]:
+def learnt(embed: Embed, recipe: Recipe, data: Path) -> Familiar:
     """Slices count as they are and as one hard variant: framing or noise is no reason to refuse."""
-    rows, held = datasets.training_and_validation(datasets.records(data, recipe.data.tables), recipe.data)
-    known, unseen = (_with_variants(embed, recipe, data, part) for part in (rows, held))
+    rows, _ = _parts(recipe, data)
     cells = np.array([row.cell for row in rows] * 2)
-    familiar = calibrate.familiar(known, cells, _strangers(embed, recipe, data, held))
-    return familiar, calibrate.limits(familiar, unseen)
+    known = _with_variants(embed, recipe, data, rows)
+    return calibrate.familiar(known, cells, _strangers(embed, recipe, data, rows))
+
+
+def limits(familiar: Familiar, embed: Embed, recipe: Recipe, data: Path) -> Limits:
+    """Set on the slices that the recipe holds out, and on a hard variant of each."""
+    _, held = _parts(recipe, data)
+    return calibrate.limits(familiar, _with_variants(embed, recipe, data, held))
+
+
+def _parts(recipe: Recipe, data: Path) -> tuple[list[Row], list[Row]]:
+    return datasets.training_and_validation(datasets.records(data, recipe.data.tables), recipe.data)
 
 
 def _with_variants(embed: Embed, recipe: Recipe, data: Path, rows: Sequence[Row]) -> NDArray[np.float32]:
@@ -31,10 +40,10 @@ def _with_variants(embed: Embed, recipe: Recipe, data: Path, rows: Sequence[Row]
     return embed(np.concatenate([plain, examples.variants(recipe, data, rows)]))
 
 
-def _strangers(embed: Embed, recipe: Recipe, data: Path, held: Sequence[Row]) -> NDArray[np.float32]:
+def _strangers(embed: Embed, recipe: Recipe, data: Path, rows: Sequence[Row]) -> NDArray[np.float32]:
     """Embeddings (n, k) of the pictures to learn from, and of as many generated ones."""
     size, rng = recipe.network.size, np.random.default_rng(recipe.seed)
     real = strangers.pictures(data, size)
-    brains = datasets.pixels(data, held, size)
+    brains = datasets.pixels(data, rows, size)
     made = [strangers.generated(brains[rng.integers(len(brains))], rng) for _ in range(len(real))]
     return embed(np.concatenate([real, np.stack(made)]))

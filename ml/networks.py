@@ -216,6 +216,11 @@ def member_name(index: int) -> str:
     return f"member_{index}"
 
 
+def shape(network: Network) -> tuple[Any, ...]:
+    """Equal for networks that can have each other's weights."""
+    return network.kind, network.width, network.blocks, tuple(map(shape, network.members))
+
+
 def load(model: Model, network: Network, weights: Sequence[Path]) -> None:
     """The weights of a training run, or of one for each member of an ensemble."""
     parts = [model.get_layer(member_name(i)) for i in range(len(network.members))] or [model]

@@ -56,7 +56,6 @@ def figures(predictor: Predictor, data: Path) -> dict[str, Any]:
     """Everything that ``metrics.json`` keeps, by name; ``targets`` are those with an aim."""
     observed = readings.observed(predictor)
     whole = readings.read(observed, data, unseen(observed, data))
-    held = _held(observed, data)
     sets = _sets(observed, whole.answers)
     metrics = {
         **{name: evaluate.figures(found) for name, found in sets.items()},
@@ -64,10 +63,10 @@ def figures(predictor: Predictor, data: Path) -> dict[str, Any]:
         "sources": evaluate.by_source(whole.answers),
         **_outlined(sets, whole.answers),
         "patients": _patients(sets),
-        "operating": _operating(sets, held),
+        "operating": _operating(sets, observed.card.get("specific_threshold")),
         "prevalence": _prevalence(observed, {**sets, "all": whole.answers}),
         **_confidence(observed, sets),
-        **_strangers(observed, data, whole, held),
+        **_strangers(observed, data, whole),
         **_low_grade(data, whole),
         "invariance": _invariance(observed, data, whole),
         "subsample": _subsample(whole.answers, max(1, -(-len(whole.rows) // SMALL))),
@@ -109,7 +108,7 @@ def _is_published(predictor: Predictor) -> bool:
 
 
 def _held(predictor: Observed, data: Path) -> Reading | None:
-    """The slices that thresholds were chosen on: held out of training, and no part of the figures."""
+    """The slices held out of training, which are no part of the figures."""
     learnt_from = predictor.learnt_from
     rows = datasets.records(data, learnt_from.tables)
     _, held = datasets.training_and_validation(rows, learnt_from)
@@ -151,16 +150,15 @@ def _patients(sets: Sets) -> dict[str, Any]:
     return {name: patients.figures(vote) for name, vote in votes.items() if len(vote.targets)}
 
 
-def _operating(sets: Sets, held: Reading | None) -> dict[str, Any]:
+def _operating(sets: Sets, limit: float | None) -> dict[str, Any]:
     both = {name: found for name, found in sets.items() if found.sick.any() and not found.sick.all()}
     own = {name: operating.threshold(found.tumour[~found.sick]) for name, found in both.items()}
     itself = {
         name: {**operating.at(found, own[name]), "roc_area": operating.roc_area(found)}
         for name, found in both.items()
     }
-    if held is None:
+    if limit is None:
         return {"chosen_on_the_set_itself": itself}
-    limit = operating.threshold(held.answers.tumour[~held.answers.sick])
     chosen = {name: operating.at(found, limit) for name, found in both.items()}
     return {"chosen_on_validation": chosen, "chosen_on_the_set_itself": itself}
 
@@ -184,7 +182,7 @@ def _confidence(predictor: Observed, sets: Sets) -> dict[str, Any]:
     }
 
 
-def _strangers(predictor: Observed, data: Path, whole: Reading, held: Reading | None) -> dict[str, Any]:
+def _strangers(predictor: Observed, data: Path, whole: Reading) -> dict[str, Any]:
     """Pictures that are not brain MRI; flagged slices, which may be CT, do not count as brain MRI."""
     judged = _to_judge(predictor, data)
     if not judged:
@@ -195,7 +193,8 @@ def _strangers(predictor: Observed, data: Path, whole: Reading, held: Reading | 
         brains.embeddings, brains.answers.groups, pictures.embeddings, tuple(kind for _, kind in judged)
     )
     if LEARNT_ALL in predictor.card:
-        found = refusal.learnt_anew(evidence, predictor.familiar, (held or brains).embeddings)
+        held = _held(predictor, data) or brains
+        found = refusal.learnt_anew(evidence, predictor.familiar, held.embeddings)
     else:
         limits = asdict(predictor.thresholds)
         found = refusal.as_shipped(evidence, predictor.familiar, limits, pictures.refused)

@@ -40,13 +40,9 @@ def _released(place: Path, network: Network) -> Any:
     members = [model.get_layer(networks.member_name(i)) for i in range(len(released.members))]
     built = zip(released.members or (released,), members or [model], strict=True)
     for known, part in built:
-        if _shape(known) == _shape(network):
+        if networks.shape(known) == networks.shape(network):
             return part
     raise RecipeError(f"{place} has no network like this {network.kind}.")
-
-
-def _shape(network: Network) -> tuple[str, int, int]:
-    return network.kind, network.width, network.blocks
 
 
 def _imagenet(model: Any, weights: Path) -> None:

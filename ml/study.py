@@ -126,11 +126,8 @@ def _tested(trial: Trial, data: Path, weights: Path) -> Answers:
     model = networks.build(network)
     model.load_weights(weights)
     found = train.outputs(model, datasets.pixels(data, rows, network.size))
-    familiar, limits = familiarity.learnt(
-        lambda pictures: train.outputs(model, pictures).embeddings, trial.recipe, data
-    )
     probabilities = decision.softmax(found.logits, 1.0)
-    refused = calibrate.strangeness(familiar, limits, found.embeddings) > 1
+    refused = _strangeness(model, trial.recipe, data, found.embeddings) > 1
     return Answers(
         np.array([row.target for row in rows], np.int64),
         probabilities,
@@ -138,6 +135,16 @@ def _tested(trial: Trial, data: Path, weights: Path) -> Answers:
         tuple(row.group for row in rows),
         tuple(row.source for row in rows),
     )
+
+
+def _strangeness(
+    model: networks.Model, recipe: Recipe, data: Path, embeddings: NDArray[np.float32]
+) -> NDArray[np.float64]:
+    def embed(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return train.outputs(model, pictures).embeddings
+
+    familiar = familiarity.learnt(embed, recipe, data)
+    return calibrate.strangeness(familiar, familiarity.limits(familiar, embed, recipe, data), embeddings)
 
 
 def _likeliest(probabilities: NDArray[np.float64]) -> NDArray[np.str_]:

@@ -219,12 +219,16 @@ class Run:
         return ahead(examples.batches(self.recipe, self.examples, self.state.epoch, self.steps, self.size))
 
     def _judge(self, loss: float, size: int) -> None:
-        """Validate the averaged weights where there are any; keep them if they are the best."""
+        """Validate the averaged weights where there are any; keep them if they are the best.
+
+        Without patience the latest are kept, so nothing need be held out.
+        """
         self.judged_trainee.set_weights(self.average.weights or self.trainee.get_weights())
-        figures = validate(self.judged, self.validation, size)
+        figures = validate(self.judged, self.validation, size) if len(self.validation.targets) else {}
         last = not self.recipe.training.patience
         if last or figures["val_loss"] < self.state.best_loss:
-            self.state.best_loss, self.state.best_epoch = figures["val_loss"], self.state.epoch
+            self.state.best_loss = figures.get("val_loss", math.inf)
+            self.state.best_epoch = self.state.epoch
             self.judged.save_weights(self.out / starting.RUN_WEIGHTS)
         self._log({"epoch": self.state.epoch, "loss": round(loss, 4), **figures})
 

@@ -15,6 +15,7 @@ from ml.examples import Batch
 from ml.predictor import Predictor
 from ml.recipe import Recipe
 from tests.ml import tiny
+from tests.ml.untrained import untrained
 
 
 @pytest.fixture(scope="module")
@@ -130,9 +131,56 @@ def test_an_export_is_a_whole_bundle_that_answers(
     assert metrics["holdout"]["slices"] == 12 and metrics["holdout_healthy"]["slices"] == 2
     assert card["metrics"]["holdout"]["accuracy"] == metrics["holdout"]["accuracy"]
     assert {"tumour", "margin", "distance", "foreignness"} == set(card["thresholds"])
+    assert 0 <= card["specific_threshold"] <= 1
     assert "/" not in json.dumps(card["recipe"]["name"])
     assert len(card["recipe"]["network"]["members"]) == (members if members > 1 else 0)
     assert bench_engine.rebuilt(directory).count_params() == card["parameters"]
+
+
+@pytest.fixture(scope="module")
+def whole_run(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that has held nothing out."""
+    every = tiny.recipe(epochs=1)
+    out = tmp_path_factory.mktemp("runs") / "everyone"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("cache"))
+        train.train(replace(every, data=replace(every.data, fold=-1)), folder, out)
+    return out
+
+
+def test_a_network_that_has_learnt_all_patients_is_calibrated_by_its_twin(
+    run: Path, whole_run: Path, folder: Path, tmp_path: Path
+) -> None:
+    twin = export.export([run], "twin-1", folder, tmp_path)
+    directory = export.export([whole_run], "tiny-1", folder, tmp_path, calibrated_by=twin)
+    cards = [json.loads((one / bundle.CARD).read_text()) for one in (twin, directory)]
+    for key in ("temperature", "thresholds", "specific_threshold", "validation_slices"):
+        assert cards[0][key] == cards[1][key]
+    assert cards[1]["calibrated_by"] == "twin-1" and "calibrated_by" not in cards[0]
+    Predictor.load(directory).warm_up()
+    metrics = json.loads((directory / bundle.METRICS).read_text())
+    chosen = metrics["operating"]["chosen_on_validation"]["holdout"]
+    assert chosen["threshold"] == pytest.approx(cards[0]["specific_threshold"], abs=1e-6)
+
+
+def test_without_a_twin_of_its_shape_such_a_network_is_no_bundle(
+    whole_run: Path, folder: Path, tmp_path: Path
+) -> None:
+    for twin in (None, untrained(tmp_path)):
+        with pytest.raises(BundleError) as caught:
+            export.export([whole_run], "tiny-1", folder, tmp_path, calibrated_by=twin)
+        assert caught.value.code == "bundle_uncalibrated"
+    assert not (tmp_path / "tiny-1").exists()
+
+
+def test_a_run_that_goes_on_from_another_begins_with_its_weights(
+    run: Path, folder: Path, tmp_path: Path
+) -> None:
+    still = tiny.recipe(epochs=1, learning_rate=0.0, ema=0.0)
+    recipe = replace(still, network=replace(still.network, start=str(run)))
+    train.train(recipe, folder, tmp_path / "further")
+    kernels = zip(weights(run), weights(tmp_path / "further"), strict=True)
+    assert all(np.array_equal(before, after) for before, after in kernels if before.ndim > 1)
 
 
 def test_a_version_is_never_written_over(run: Path, folder: Path, tmp_path: Path) -> None:
