@@ -78,7 +78,7 @@ def export(
 
     Networks that have learnt all patients of ``dev`` are ``calibrated_by`` the bundle of alike ones
     from which some were held back. Raises BundleError where LiteRT and Keras disagree
-    (bundle_disagrees) or nothing was held out to calibrate on (bundle_uncalibrated).
+    (bundle_disagrees), or where it is not clear which slices calibrate (bundle_uncalibrated).
     """
     directory = root / version
     if directory.exists():
@@ -94,15 +94,22 @@ def export(
 
 
 def _twin(recipe: Recipe, calibrated_by: Path | None) -> Bundle | None:
-    """The bundle whose calibration is taken over, of networks of the same shape."""
-    if recipe.data.fold >= 0:
+    """The bundle whose calibration is taken over: networks of the same shape that held a fold back."""
+    if recipe.data.fold >= 0 and calibrated_by is None:
         return None
+    if recipe.data.fold >= 0:
+        raise _uncalibrated("These runs have held slices out, which calibrate them.")
     if calibrated_by is None:
-        raise BundleError("Nothing was held out: a bundle must calibrate it.", code="bundle_uncalibrated")
+        raise _uncalibrated("Nothing was held out: another bundle must calibrate this one.")
     twin = bundle.verify(calibrated_by)
-    if networks.shape(parse(twin.version, twin.card["recipe"]).network) != networks.shape(recipe.network):
-        raise BundleError(f"{twin.version} has other networks.", code="bundle_uncalibrated")
+    known = parse(twin.version, twin.card["recipe"])
+    if known.data.fold < 0 or networks.shape(known.network) != networks.shape(recipe.network):
+        raise _uncalibrated(f"{twin.version} has other networks, or held nothing out itself.")
     return twin
+
+
+def _uncalibrated(why: str) -> BundleError:
+    return BundleError(why, code="bundle_uncalibrated")
 
 
 def _fill(draft: Path, runs: Sequence[Path], recipe: Recipe, data: Path, twin: Bundle | None) -> None:

@@ -256,8 +256,10 @@ def unfold(model: Model, pictures: NDArray[np.float32]) -> None:
         if isinstance(layer, layers.BatchNormalization)
     ]
     inner = [layer for layer in model.layers if isinstance(layer, keras.Model)]
+    # A part's own input is another tensor than the one that it is called on in this model.
+    entering = [part._inbound_nodes[-1].input_tensors[0] for part in inner]
     moments = [ops.moments(ops.cast(layer.input, "float32"), axes=(0, 1, 2)) for _, layer in pairs]
-    seen = keras.Model(model.input, [moments, [part._inbound_nodes[-1].input_tensors[0] for part in inner]])
+    seen = keras.Model(model.input, [moments, entering])
     found, inputs = seen.predict_on_batch(pictures)
     for (convolution, normalisation), (mean, variance) in zip(pairs, found, strict=True):
         _unfold_from(convolution, normalisation, mean, variance)

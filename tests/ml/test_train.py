@@ -163,12 +163,13 @@ def test_a_network_that_has_learnt_all_patients_is_calibrated_by_its_twin(
     assert chosen["threshold"] == pytest.approx(cards[0]["specific_threshold"], abs=1e-6)
 
 
-def test_without_a_twin_of_its_shape_such_a_network_is_no_bundle(
-    whole_run: Path, folder: Path, tmp_path: Path
+def test_a_network_is_no_bundle_where_it_is_not_clear_what_calibrates_it(
+    run: Path, whole_run: Path, folder: Path, tmp_path: Path
 ) -> None:
-    for twin in (None, untrained(tmp_path)):
+    other = untrained(tmp_path)
+    for one, twin in ((whole_run, None), (whole_run, other), (run, other)):
         with pytest.raises(BundleError) as caught:
-            export.export([whole_run], "tiny-1", folder, tmp_path, calibrated_by=twin)
+            export.export([one], "tiny-1", folder, tmp_path, calibrated_by=twin)
         assert caught.value.code == "bundle_uncalibrated"
     assert not (tmp_path / "tiny-1").exists()
 
