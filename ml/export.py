@@ -103,9 +103,15 @@ def _twin(recipe: Recipe, calibrated_by: Path | None) -> Bundle | None:
         raise _uncalibrated("Nothing was held out: another bundle must calibrate this one.")
     twin = bundle.verify(calibrated_by)
     known = parse(twin.version, twin.card["recipe"])
-    if known.data.fold < 0 or networks.shape(known.network) != networks.shape(recipe.network):
-        raise _uncalibrated(f"{twin.version} has other networks, or held nothing out itself.")
+    if known.data.fold < 0 or _alike(known) != _alike(recipe):
+        raise _uncalibrated(f"{twin.version} has other networks or slices, or held nothing out itself.")
     return twin
+
+
+def _alike(recipe: Recipe) -> tuple[Any, ...]:
+    """What a network has in common with its twin."""
+    network, data = recipe.network, recipe.data
+    return networks.shape(network), network.size, data.tables, data.split, data.without
 
 
 def _uncalibrated(why: str) -> BundleError:

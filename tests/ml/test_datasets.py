@@ -41,6 +41,13 @@ def test_no_patient_is_in_two_of_training_validation_and_holdout(folder: Path) -
     assert all(groups) and not groups[0] & groups[1] and not (groups[0] | groups[1]) & groups[2]
 
 
+def test_where_no_fold_is_held_out_all_of_dev_is_learnt_and_nothing_of_the_holdout(folder: Path) -> None:
+    rows = datasets.records(folder, ("slices", "healthy"))
+    train, held = datasets.training_and_validation(rows, Data(("slices", "healthy"), fold=-1))
+    assert not held
+    assert {row.path for row in train} == {row.path for row in rows if row.split == "dev" and not row.flag}
+
+
 def test_flagged_slices_are_neither_learnt_nor_measured(folder: Path) -> None:
     rows = datasets.records(folder, ("slices",))
     flagged = {row.path for row in rows if row.flag}

@@ -157,6 +157,8 @@ def test_a_network_that_has_learnt_all_patients_is_calibrated_by_its_twin(
     for key in ("temperature", "thresholds", "specific_threshold", "validation_slices"):
         assert cards[0][key] == cards[1][key]
     assert cards[1]["calibrated_by"] == "twin-1" and "calibrated_by" not in cards[0]
+    with pytest.raises(BundleError, match="held nothing out itself"):
+        export.export([whole_run], "tiny-2", folder, tmp_path, calibrated_by=directory)
     Predictor.load(directory).warm_up()
     metrics = json.loads((directory / bundle.METRICS).read_text())
     chosen = metrics["operating"]["chosen_on_validation"]["holdout"]
