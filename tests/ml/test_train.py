@@ -14,6 +14,7 @@ from ml.errors import BundleError
 from ml.examples import Batch
 from ml.predictor import Predictor
 from ml.recipe import Recipe
+from tests.bundles import make_bundle
 from tests.ml import tiny
 from tests.ml.untrained import untrained
 
@@ -184,6 +185,18 @@ def test_a_run_that_goes_on_from_another_begins_with_its_weights(
     train.train(recipe, folder, tmp_path / "further")
     kernels = zip(weights(run), weights(tmp_path / "further"), strict=True)
     assert all(np.array_equal(before, after) for before, after in kernels if before.ndim > 1)
+
+
+@pytest.mark.parametrize("part, change", [("network", {"size": 64}), ("data", {"tables": ["slices"]})])
+def test_a_twin_of_another_size_or_of_other_collections_calibrates_nothing(
+    part: str, change: dict[str, object], whole_run: Path, folder: Path, tmp_path: Path
+) -> None:
+    twin, recipe = make_bundle(tmp_path, "twin-1"), tiny.recipe().as_dict()
+    card = json.loads((twin / bundle.CARD).read_text())
+    (twin / bundle.CARD).write_text(json.dumps({**card, "recipe": {**recipe, part: recipe[part] | change}}))
+    bundle.seal(twin)
+    with pytest.raises(BundleError, match="other networks or slices"):
+        export.export([whole_run], "tiny-1", folder, tmp_path, calibrated_by=twin)
 
 
 def test_a_version_is_never_written_over(run: Path, folder: Path, tmp_path: Path) -> None:
