@@ -28,7 +28,14 @@ from ml.tables import Table
 STUDIES: Final = Path(__file__).resolve().parent / "studies"
 ANSWERS: Final = "answers.npz"
 TINY: Final = 1e-12
-MEASURES: Final = ("accuracy", "macro_recall", "tumour_sensitivity", "specificity", REFUSED)
+MEASURES: Final = (
+    "accuracy",
+    "macro_recall",
+    "tumour_accuracy",
+    "tumour_sensitivity",
+    "specificity",
+    REFUSED,
+)
 
 
 @dataclass(frozen=True)
@@ -167,11 +174,29 @@ def _load(path: Path) -> Answers:
 
 
 def table(trials: Sequence[Trial], answers: Sequence[Answers]) -> Table:
-    """One row for each trial with intervals, and one for each candidate's mean over the sources left out."""
+    """One row for each trial with intervals, then what each candidate reaches over the tests together.
+
+    That is the mean over the sources left out, and all slices of the folds, where there are several,
+    taken together and by source: every patient is judged once, by a network that did not learn them.
+    """
     pairs = list(zip(trials, answers, strict=True))
     runs = {f"{trial.test}: {trial.candidate}": _figures(trial, found) for trial, found in pairs}
-    listed = tables.of_runs(runs, MEASURES)
+    listed = tables.of_runs({**runs, **_over_folds(pairs)}, MEASURES)
     return Table(listed.title, listed.columns, (*listed.rows, *_means(pairs, runs)))
+
+
+def _over_folds(pairs: Sequence[tuple[Trial, Answers]]) -> dict[str, dict[str, Any]]:
+    runs = {}
+    for candidate in dict.fromkeys(trial.candidate for trial, _ in pairs):
+        folds = [pair for pair in pairs if pair[0].candidate == candidate and not pair[0].recipe.data.without]
+        if len(folds) < 2:
+            continue
+        trial, together = folds[0][0], evaluate.joined(found for _, found in folds)
+        runs[f"{len(folds)} folds: {candidate}"] = _figures(trial, together)
+        for source in sorted(set(together.sources)):
+            part = together.only(np.array([name == source for name in together.sources]))
+            runs[f"{len(folds)} folds, {source}: {candidate}"] = _figures(trial, part)
+    return runs
 
 
 def _figures(trial: Trial, found: Answers) -> dict[str, Any]:

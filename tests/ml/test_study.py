@@ -1,5 +1,6 @@
 """Studies: what a candidate changes, what it is tested on, and that a stopped study goes on."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -138,6 +139,32 @@ def test_the_share_refused_is_that_of_a_candidates_own_answers(small: str) -> No
     assert refused[0].startswith(".250 [") and refused[1] == "-"
 
 
+def test_folds_together_judge_every_patient_once_and_are_shown_by_source(small: str) -> None:
+    first = study.read(small)[0]
+    second = replace(first, test="fold 2")
+    right, wrong = _answers_of("ab", "here", CLASSES[0]), _answers_of("cd", "there", CLASSES[1])
+    rows = {row[0]: row[1] for row in study.table([first, second], [right, wrong]).rows}
+    assert rows["2 folds: one"].startswith(".500 [")
+    assert rows["2 folds, here: one"].startswith("1.000 [")
+    assert rows["2 folds, there: one"].startswith(".000 [")
+
+
+def test_one_fold_and_sources_left_out_are_no_folds_together(small: str) -> None:
+    first, *_ = study.read(small)
+    left_out = study.read(small)[3]
+    found = _answers_of("ab", "here", CLASSES[0])
+    names = [row[0] for row in study.table([first, left_out], [found, found]).rows]
+    assert names == ["fold 1: one", "without healthy: one", "mean over sources left out: one"]
+
+
+def _answers_of(groups: str, source: str, called: str) -> Answers:
+    """Slices of a glioma, one a patient, that a network calls so."""
+    logits = np.zeros((len(groups), len(CLASSES)))
+    logits[:, CLASSES.index(called)] = 2.0
+    truth, probabilities = np.zeros(len(groups), np.int64), decision.softmax(logits, 1.0)
+    return Answers(truth, probabilities, (called,) * len(groups), tuple(groups), (source,) * len(groups))
+
+
 def test_candidates_together_must_be_candidates(small: str) -> None:
     path = Path(small)
     path.write_text(path.read_text().replace('members = ["one", "two"]', 'members = ["one", "three"]'))
@@ -147,7 +174,7 @@ def test_candidates_together_must_be_candidates(small: str) -> None:
 
 def test_every_study_in_the_folder_is_understood() -> None:
     names = sorted(path.stem for path in study.STUDIES.glob("*.toml"))
-    assert {"parts", "sources"} <= set(names)
+    assert {"folds", "parts", "sources"} <= set(names)
     assert all(study.read(name) for name in names)
     assert recipe.read("outline").network.size > study.read("sources")[0].recipe.network.size
 
