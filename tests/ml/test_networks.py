@@ -143,6 +143,18 @@ def test_the_fused_normalisation_trains_as_keras_own_does() -> None:
     assert np.allclose(ours(x), theirs(x), atol=0.02)
 
 
+def test_a_frozen_fused_normalisation_keeps_what_it_knows_and_normalises_as_keras_own() -> None:
+    x = np.random.default_rng(1).normal(2, 3, (8, 5, 5, 4)).astype(np.float32)
+    ours, theirs = BatchNormalization(), keras.layers.BatchNormalization()
+    known = [np.full(4, value, np.float32) for value in (1.5, -0.5, 1.0, 4.0)]
+    for layer in (ours, theirs):
+        layer.build(x.shape)
+        layer.set_weights(known)
+        layer.trainable = False
+    assert np.allclose(ours(x, training=True), theirs(x, training=True), atol=1e-4)
+    assert all(np.array_equal(one, other) for one, other in zip(ours.get_weights(), known, strict=True))
+
+
 def test_every_recipe_in_the_folder_is_understood() -> None:
     names = sorted(path.stem for path in recipe.RECIPES.glob("*.toml"))
     assert {"seed_cnn", "seed_cnn_dev", "residual", "outline", "transfer", "published", "varied"} <= set(
