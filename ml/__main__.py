@@ -104,6 +104,15 @@ def report(chosen: argparse.Namespace) -> int:
     return 0
 
 
+def hard(chosen: argparse.Namespace) -> int:
+    from ml import report as reporting
+
+    predictor = Predictor.load(_bundle(chosen))
+    table = reporting.hard(predictor, chosen.data, held=chosen.held, every=chosen.every)
+    print(f"{predictor.version}\n\n{table.as_markdown()}\n\n{NOTICE}")
+    return 0
+
+
 def bench(chosen: argparse.Namespace) -> int:
     from ml import bench as benching
 
@@ -174,6 +183,9 @@ def _add_making(commands: Any) -> None:
     tell.add_argument("--markdown", action="store_true", help="tables for the documentation")
     tell.add_argument("--recorded", action="store_true", help="what the bundle says, without measuring it")
     tell.add_argument("--plots", type=Path, metavar="DIR", help="also draw reliability and coverage as PNG")
+    test = _command(commands, "hard", hard, "figures on pictures made to look foreign", bundle=True)
+    test.add_argument("--held", action="store_true", help="on the fold held out of training, for choices")
+    test.add_argument("--every", type=int, default=3, help="of so many slices one (default: 3)")
     pool = _command(commands, "aggregate", aggregate, "compare ways from slices to one answer", bundle=True)
     pool.add_argument("--fold", type=int, default=0, help="of dev, the one that the bundle has not learnt")
     pool.add_argument("--json", type=Path, metavar="OUT", help="also write the figures there")
@@ -181,7 +193,7 @@ def _add_making(commands: Any) -> None:
     race.add_argument("--rounds", type=int, default=7, help="turns of every engine")
     race.add_argument("--slices", type=int, default=128, help="pictures on which the engines must agree")
     race.add_argument("--json", type=Path, metavar="OUT", help="also write the figures there")
-    for parser in (learn, many, seal, tell, pool, race):
+    for parser in (learn, many, seal, tell, test, pool, race):
         parser.add_argument("--data", type=Path, default=Path("../shared/data"))
 
 

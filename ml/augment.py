@@ -5,21 +5,22 @@ state gives the same picture. The outline of a tumour moves with its picture.
 """
 
 import io
-import string
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 import PIL.Image
-import PIL.ImageDraw
 import PIL.ImageFilter
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from ml import burned_in
+
 Grey = NDArray[np.uint8]
 Random = np.random.Generator
-LETTERS: Final = string.ascii_uppercase + string.digits + " :/.-"
+DARK: Final = 18
+"""Grey values up to this are air."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,10 @@ class Augmentation:
     skull: float = 0.0
     window: float = 0.0
     text: float = 0.0
+    equalise: float = 0.0
+    sharpen: float = 0.0
+    ghost: float = 0.0
+    marks: float = 0.0
 
     @classmethod
     def from_recipe(cls, values: Mapping[str, Any]) -> "Augmentation":
@@ -110,7 +115,7 @@ def brain(picture: Grey) -> Grey:
 
 
 def _head(picture: Grey) -> NDArray[np.bool_]:
-    return np.asarray(ndimage.binary_fill_holes(ndimage.uniform_filter(picture, 3) > 18))
+    return np.asarray(ndimage.binary_fill_holes(ndimage.uniform_filter(picture, 3) > DARK))
 
 
 def vary(sample: Sample, size: int, how: Augmentation, rng: Random) -> Variant:
@@ -119,11 +124,13 @@ def vary(sample: Sample, size: int, how: Augmentation, rng: Random) -> Variant:
         sample = _recolour_lesion(sample, sample.mask, rng)
     sample = _strip_or_dress(sample, how, rng)
     variant = _place(sample, size, how, rng)
-    picture = _degrade(_recolour(variant.picture, how, rng), how, rng)
+    picture = _degrade(_process(_recolour(variant.picture, how, rng), how, rng), how, rng)
     if rng.random() < how.window:
         picture = _window(picture, rng)
     if rng.random() < how.text:
-        picture = _write(picture, rng)
+        picture = burned_in.write(picture, rng)
+    if rng.random() < how.marks:
+        picture = burned_in.mark(picture, rng)
     return replace(variant, picture=picture)
 
 
@@ -280,6 +287,35 @@ def _jumble(levels: NDArray[np.float64], rng: Random) -> NDArray[np.float64]:
     return np.asarray(np.interp(levels, np.linspace(0, 1, 7), points / points.max()))
 
 
+def _process(picture: Grey, how: Augmentation, rng: Random) -> Grey:
+    """What a patient who moved, or a viewer's filters, leave behind."""
+    if rng.random() < how.ghost:
+        picture = _ghost(picture, rng)
+    if rng.random() < how.equalise:
+        picture = _equalise(picture, rng)
+    if rng.random() < how.sharpen:
+        strength = PIL.ImageFilter.UnsharpMask(rng.uniform(0.7, 4), int(rng.uniform(60, 300)), 0)
+        picture = np.asarray(PIL.Image.fromarray(picture).filter(strength))
+    return picture
+
+
+def _ghost(picture: Grey, rng: Random) -> Grey:
+    """With a weaker copy on either side along the direction of phase encoding."""
+    axis, far = int(rng.integers(2)), int(rng.uniform(0.03, 0.2) * picture.shape[0])
+    weights = rng.uniform(0.05, 0.3, 2)
+    copies = sum(w * np.roll(picture, move, axis) for w, move in zip(weights, (far, -far), strict=True))
+    return np.asarray(np.clip((1 - weights.sum() / 2) * picture + copies, 0, 255), np.uint8)
+
+
+def _equalise(picture: Grey, rng: Random) -> Grey:
+    """Part of the way to grey values that are all as frequent within the head."""
+    head = picture > DARK
+    counts = np.bincount(picture[head], minlength=256).cumsum()
+    share = rng.uniform(0.3, 1)
+    even = (1 - share) * np.arange(256) + share * 255 * counts / max(int(counts[-1]), 1)
+    return np.asarray(np.where(head, even[picture], picture), np.uint8)
+
+
 def _degrade(picture: Grey, how: Augmentation, rng: Random) -> Grey:
     image = PIL.Image.fromarray(picture)
     side = image.size[0]
@@ -317,22 +353,6 @@ def _noise(picture: Grey, rng: Random) -> Grey:
     sigma = np.float32(255 * rng.uniform(0.005, 0.06))
     real, imaginary = rng.standard_normal((2, *picture.shape), np.float32) * sigma
     return np.asarray(np.clip(np.hypot(picture + real, imaginary), 0, 255), np.uint8)
-
-
-def _write(picture: Grey, rng: Random) -> Grey:
-    """Letters and markers burnt in, as screenshots and teaching files have them."""
-    image = PIL.Image.fromarray(picture)
-    draw = PIL.ImageDraw.Draw(image)
-    side, shade = image.size[0], int(rng.integers(120, 256))
-    for _ in range(rng.integers(1, 5)):
-        x, y = (int(v) for v in rng.integers(0, side - 8, 2))
-        if rng.random() < 0.8:
-            text = "".join(rng.choice(list(LETTERS), rng.integers(1, 14)))
-            draw.text((x, y), text, fill=shade, font_size=int(rng.integers(6, 16)))
-        else:
-            along, down = (int(v) for v in rng.integers(-24, 25, 2))
-            draw.line((x, y, x + along, y + down), fill=shade, width=int(rng.integers(1, 3)))
-    return np.asarray(image)
 
 
 def _smooth_field(side: int, knots: int, rng: Random) -> NDArray[np.float32]:

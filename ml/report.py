@@ -32,13 +32,14 @@ from ml import (
     tables,
     targets,
 )
-from ml.datasets import Row
+from ml.datasets import DataError, Row
 from ml.evaluate import Answers
 from ml.labels import REFUSED
 from ml.predictor import Predictor
 from ml.readings import Observed, Reading
 from ml.refusal import Evidence
 from ml.statistics import Bootstrap
+from ml.tables import Table
 
 PUBLISHED: Final = "published"
 SLICE_SOURCES: Final = ("figshare", "sartaj", "br35h")
@@ -88,6 +89,18 @@ def subsample(predictor: Predictor, data: Path, every: int) -> dict[str, Any]:
     return _counts(found.answers, every)
 
 
+def hard(predictor: Predictor, data: Path, *, held: bool, every: int = 1) -> Table:
+    """How well hard variants are answered: of every so many slices that the bundle has not learnt.
+
+    With ``held`` those of the fold held out of training, for choices; DataError where there is none.
+    """
+    looking = readings.observed(predictor)
+    rows = _held_rows(looking, data) if held else unseen(looking, data)
+    if not rows:
+        raise DataError(f"{predictor.version} has learnt every fold.")
+    return robustness.hard(lambda vary: readings.read(looking, data, rows[::every], vary).answers)
+
+
 def _subsample(found: Answers, every: int) -> dict[str, Any]:
     chosen = np.zeros(len(found.targets), np.bool_)
     chosen[::every] = True
@@ -109,10 +122,14 @@ def _is_published(predictor: Predictor) -> bool:
 
 def _held(predictor: Observed, data: Path) -> Reading | None:
     """The slices held out of training, which are no part of the figures."""
+    held = _held_rows(predictor, data)
+    return readings.read(predictor, data, held) if held else None
+
+
+def _held_rows(predictor: Observed, data: Path) -> list[Row]:
     learnt_from = predictor.learnt_from
     rows = datasets.records(data, learnt_from.tables)
-    _, held = datasets.training_and_validation(rows, learnt_from)
-    return readings.read(predictor, data, held) if held else None
+    return datasets.training_and_validation(rows, learnt_from)[1]
 
 
 def _sets(predictor: Predictor, found: Answers) -> Sets:

@@ -31,6 +31,10 @@ EVERYTHING = Augmentation(
     skull=0.5,
     window=0.5,
     text=0.5,
+    equalise=0.5,
+    sharpen=0.5,
+    ghost=0.5,
+    marks=0.5,
 )
 
 
@@ -97,6 +101,40 @@ def test_text_brightens_only_a_few_pixels() -> None:
 def centre(values: np.ndarray) -> tuple[float, float]:
     rows, columns = np.nonzero(values > 127)
     return (rows.mean() + 0.5) / values.shape[0], (columns.mean() + 0.5) / values.shape[1]
+
+
+def test_marks_are_drawn_anywhere_on_few_pixels_and_teach_no_outline() -> None:
+    touched = np.zeros((96, 96), bool)
+    for seed in range(60):
+        marked = variant(Augmentation(marks=1), seed)
+        changed = np.abs(marked.picture.astype(int) - PICTURE) > 8
+        assert changed.mean() < 0.1
+        assert marked.mask is not None and np.array_equal(marked.mask, variant(Augmentation(), seed).mask)
+        touched |= changed
+    assert touched.mean() > 0.5
+
+
+def test_an_equalised_head_uses_its_grey_values_more_evenly_and_leaves_the_air() -> None:
+    def spread(picture: np.ndarray) -> float:
+        return float(np.ptp(np.quantile(picture[PICTURE > augment.DARK], [0.1, 0.9])))
+
+    equalised = vary(Augmentation(equalise=1), size=96)
+    assert spread(equalised) > spread(PICTURE)
+    assert np.array_equal(equalised[PICTURE <= augment.DARK - 2], PICTURE[PICTURE <= augment.DARK - 2])
+
+
+def test_sharpening_makes_edges_steeper() -> None:
+    steps = [
+        np.abs(np.diff(picture.astype(int))).sum()
+        for picture in (PICTURE, vary(Augmentation(sharpen=1), size=96))
+    ]
+    assert steps[1] > 1.1 * steps[0]
+
+
+def test_a_ghost_lies_beside_the_head_along_one_axis() -> None:
+    ghost = vary(Augmentation(ghost=1), size=96)
+    air = PICTURE == 0
+    assert (ghost[air] > 8).mean() > 0.02 and ghost[~air].mean() > 0.6 * PICTURE[~air].mean()
 
 
 def test_the_outline_moves_with_its_tumour() -> None:

@@ -9,9 +9,12 @@ import numpy as np
 import pytest
 
 from ml import __main__ as program
-from ml import bundle, datasets, evaluate, images, report
+from ml import bundle, datasets, evaluate, images, readings, report, robustness
+from ml.datasets import DataError
+from ml.evaluate import Vary
 from ml.labels import CLASSES
 from ml.predictor import Predictor
+from ml.readings import Observed, Reading
 from tests.ml import tiny
 from tests.ml.seeing import BrightIsTumour, head, seeing
 
@@ -110,6 +113,33 @@ def test_the_subsample_repeats_what_the_report_counted(
     assert report.subsample(one, folder, kept["every"]) == kept and kept["dice"] > 0.8
     third = report.subsample(one, folder, 3)
     assert sum(map(sum, third["confusion"])) == 5 and third["every"] == 3
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_hard_pictures_are_made_of_slices_that_the_bundle_has_not_learnt(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, held: bool
+) -> None:
+    one = predictor(tmp_path, monkeypatch)
+    asked: list[datasets.Row] = []
+    read = readings.read
+
+    def reading(looking: Observed, data: Path, rows: list[datasets.Row], vary: Vary) -> Reading:
+        asked.extend(rows)
+        return read(looking, data, rows, vary)
+
+    monkeypatch.setattr(readings, "read", reading)
+    table = report.hard(one, folder, held=held, every=2)
+    assert [row[0] for row in table.rows] == [*robustness.HARD, "mean of the changed"]
+    assert {(row.split, row.fold) for row in asked} == ({("dev", 0)} if held else {("holdout", -1)})
+
+
+def test_a_bundle_that_has_learnt_every_fold_has_none_to_choose_by(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = tiny.recipe().as_dict() | {"data": {"tables": ["slices"], "split": "dev", "fold": -1}}
+    one = seeing(tmp_path, monkeypatch, BrightIsTumour(), recipe=recipe)
+    with pytest.raises(DataError, match="every fold"):
+        report.hard(one, folder, held=True)
 
 
 def test_a_tumour_that_is_not_called_one_has_no_outline_and_counts_with_nothing(

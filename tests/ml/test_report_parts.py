@@ -9,6 +9,7 @@ from ml import low_grade, patients, robustness, tables, targets
 from ml.evaluate import Answers
 from ml.image_types import Facts, Image
 from ml.labels import CLASSES
+from tests.ml.pictures import brain
 
 
 def found(
@@ -84,6 +85,25 @@ def test_variants_are_what_they_are_called() -> None:
     assert variants["mirrored"][0].tolist() == pytest.approx([0.5, 0.2, 0.0])
     assert variants["darker"].max() == pytest.approx(0.7) and variants["brighter"].max() == 1
     assert all(one.flags["C_CONTIGUOUS"] and one.dtype == np.float32 for one in variants.values())
+
+
+def test_hard_pictures_keep_their_frame_and_their_range_and_are_the_same_each_time() -> None:
+    pixels = brain(height=120, width=90).astype(np.float32)
+    for name, vary in robustness.HARD.items():
+        one, other = (vary(image(pixels)).slices[0] for _ in range(2))
+        assert one.shape == pixels.shape and one.dtype == np.float32, name
+        assert one.min() >= 0 and one.max() <= 1 and np.array_equal(one, other), name
+        changed = float(np.abs(one - pixels).max())
+        assert changed == 0 if name == robustness.PLAIN else changed > 0.05, name
+
+
+def test_hard_pictures_are_judged_one_way_at_a_time_and_their_mean_leaves_the_plain_one_out() -> None:
+    right, wrong = (found([0, 1], [GLIOMA, row], ["a", "b"]) for row in (MENINGIOMA, HEALTHY))
+    plain = robustness.HARD[robustness.PLAIN]
+    rows = {row[0]: row[1:] for row in robustness.hard(lambda vary: right if vary is plain else wrong).rows}
+    assert rows[robustness.PLAIN][0].startswith("1.000") and rows[robustness.PLAIN][1] == "0"
+    assert rows["marked"][0].startswith(".500") and rows["marked"][1] == "1"
+    assert rows["mean of the changed"][:2] == (".500", "1.0")
 
 
 def test_only_slices_that_keep_their_class_count_as_unchanged() -> None:
