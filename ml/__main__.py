@@ -133,6 +133,13 @@ def aggregate(chosen: argparse.Namespace) -> int:
     return 0
 
 
+def _step(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{value} is not one or more")
+    return value
+
+
 def _bundle(chosen: argparse.Namespace) -> Path:
     return chosen.bundle or bundle.default()
 
@@ -185,7 +192,7 @@ def _add_making(commands: Any) -> None:
     tell.add_argument("--plots", type=Path, metavar="DIR", help="also draw reliability and coverage as PNG")
     test = _command(commands, "hard", hard, "figures on pictures made to look foreign", bundle=True)
     test.add_argument("--held", action="store_true", help="on the fold held out of training, for choices")
-    test.add_argument("--every", type=int, default=3, help="of so many slices one (default: 3)")
+    test.add_argument("--every", type=_step, default=3, help="of so many slices one (default: 3)")
     pool = _command(commands, "aggregate", aggregate, "compare ways from slices to one answer", bundle=True)
     pool.add_argument("--fold", type=int, default=0, help="of dev, the one that the bundle has not learnt")
     pool.add_argument("--json", type=Path, metavar="OUT", help="also write the figures there")

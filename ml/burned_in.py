@@ -1,6 +1,7 @@
 """What programs burn into pictures: letters, and the marks of teaching files and screenshots.
 
-Everything works on uint8 pictures (side, side) and a ``numpy.random.Generator``.
+Everything works on uint8 pictures and a ``numpy.random.Generator``. Of a picture that is not square the
+width says how large marks are and where they lie; they are cut off where it is less high.
 """
 
 import string

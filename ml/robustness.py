@@ -127,16 +127,6 @@ HARD: Final[Mapping[str, Vary]] = {
 """Pictures (h, w) in [0, 1] as other scanners, programs and teaching files show them, and rather more so."""
 
 
-def hard(judge: Callable[[Vary], Answers]) -> Table:
-    """How well ``judge`` answers slices that are changed in each of these ways, and their mean."""
-    found = {name: evaluate.figures(judge(vary)) for name, vary in HARD.items()}
-    rows = [(name, *_hardness(figures)) for name, figures in found.items()]
-    changed = [figures for name, figures in found.items() if name != PLAIN]
-    mean = float(np.mean([figures["macro_recall"]["value"] for figures in changed]))
-    rows.append(("mean of the changed", tables.short(mean), *(_sum(changed, key) for key in HARD_COUNTS)))
-    return Table("Hard pictures", ("", "macro recall", *HARD_COUNTS.values()), tuple(rows))
-
-
 HARD_COUNTS: Final[Mapping[str, str]] = {
     "tumours_called_notumor": "tumours answered notumor",
     "tumours_refused": "tumours refused",
@@ -145,11 +135,23 @@ HARD_COUNTS: Final[Mapping[str, str]] = {
 }
 
 
+def hard(judge: Callable[[Vary], Answers]) -> Table:
+    """How well ``judge`` answers slices that are changed in each of these ways, and their mean."""
+    found = {name: evaluate.figures(judge(vary)) for name, vary in HARD.items()}
+    rows = [(name, *_hardness(figures)) for name, figures in found.items()]
+    changed = [figures for name, figures in found.items() if name != PLAIN]
+    mean = float(np.mean([figures["macro_recall"]["value"] for figures in changed]))
+    rows.append(
+        ("mean of the changed", tables.short(mean), *(_mean_count(changed, key) for key in HARD_COUNTS))
+    )
+    return Table("Hard pictures", ("", "macro recall", *HARD_COUNTS.values()), tuple(rows))
+
+
 def _hardness(figures: Mapping[str, Any]) -> tuple[str, ...]:
     return tables.shown(figures["macro_recall"]), *(str(figures["answers"][key]) for key in HARD_COUNTS)
 
 
-def _sum(found: Sequence[Mapping[str, Any]], key: str) -> str:
+def _mean_count(found: Sequence[Mapping[str, Any]], key: str) -> str:
     return f"{sum(figures['answers'][key] for figures in found) / len(found):.1f}"
 
 

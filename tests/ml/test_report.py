@@ -133,6 +133,23 @@ def test_hard_pictures_are_made_of_slices_that_the_bundle_has_not_learnt(
     assert {(row.split, row.fold) for row in asked} == ({("dev", 0)} if held else {("holdout", -1)})
 
 
+def test_the_command_shows_how_hard_pictures_are_answered(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one = predictor(tmp_path, monkeypatch)
+    command = ["hard", "--bundle", str(one.directory), "--held", "--every", "2", "--data", str(folder)]
+    assert program.main(command) == 0
+    shown = capsys.readouterr().out
+    assert "| sharpened |" in shown and "| mean of the changed |" in shown and "Research use only" in shown
+
+
+@pytest.mark.parametrize("every", ["0", "-1", "some"])
+def test_hard_pictures_are_of_every_so_many_slices(every: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as refused:
+        program.main(["hard", "--every", every])
+    assert refused.value.code == 2 and "--every" in capsys.readouterr().err
+
+
 def test_a_bundle_that_has_learnt_every_fold_has_none_to_choose_by(
     tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
