@@ -1,108 +1,32 @@
-"""Every act leaves one event that says who, what, to what, from where and through which door.
+"""The table of acts: for each word of the audit trail somebody who does it, and how."""
 
-The table holds an act for each word of the trail; a new word without an act fails here. No event and no
-log line names a patient or a file, or holds a secret.
-"""
-
-import io
-import json
-import logging
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
-import pytest
 from django.conf import settings
 from django.contrib.auth.models import Group
-from django.core.cache import cache
-from django.core.management import call_command
-from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
-from pytest_django.fixtures import Settings
-from rest_framework.test import APIClient
 
-from classifier.audit import Actor
-from classifier.errors import UserFacingError
-from classifier.models import Analysis, ApiToken, AuditEvent, Case, ModelVersion, Report, Role, Scan, User
-from classifier.models.tokens import Scope
+from classifier.models import Analysis, ApiToken, AuditEvent, Case, ModelVersion, Report, Scan, User
 from classifier.services.analyses import recover_analyses
-from classifier.services.departments import set_reading_policy
-from classifier.services.model_versions import register_model
-from classifier.services.reports import sign_off_of
-from classifier.services.reviews import submit_review
-from classifier.services.tokens import issue_token
-from tests.bundles import make_bundle
+from tests.audit.world import (
+    FILE,
+    NEW_PASSWORD,
+    PATIENT,
+    REFERENCE,
+    World,
+    differing,
+    registered,
+    reviewed,
+    sign,
+)
 from tests.conftest import NEURO, PASSWORD, upload
 from tests.ml.pictures import brain_png
-from tests.worker import Worker, worker  # noqa: F401
 
 Action = AuditEvent.Action
-ADDRESS = "10.1.2.3"
-NEW_PASSWORD = "correct horse battery staple"
-# Whatever identifies the patient of these tests, and the name their file was given.
-REFERENCE, PATIENT, QUESTION, FILE = "MRN-77", "Doe^Jane", "Seizures since May", "Doe_Jane_1980.png"
-
-
-@dataclass
-class World:
-    """A finished scan of Alice's, and how each of the cast reaches the portal."""
-
-    alice: User
-    ada: User
-    case: Case
-    scan: Scan
-    analysis: Analysis
-    worker: Worker
-    bundles: Path
-    secrets: list[str] = field(default_factory=list)
-
-    def page(self, user: User | None = None) -> Client:
-        who = user or self.alice
-        who.refresh_from_db()  # an earlier act may have changed the password, and with it the session
-        client = Client(REMOTE_ADDR=ADDRESS)
-        client.force_login(who)
-        return client
-
-    def api(self) -> APIClient:
-        _, secret = issue_token(actor=Actor.command(), user=self.alice, name="bridge", scopes=Scope.values)
-        self.secrets.append(secret)
-        client = APIClient(REMOTE_ADDR=ADDRESS)
-        client.credentials(HTTP_AUTHORIZATION=f"Bearer {secret}")
-        return client
-
-    def admin(self, name: str, key: Any = None, /, **given: Any) -> Any:
-        url = reverse(f"admin:{name}", args=[key] if key else [])
-        client = self.page(self.ada)
-        return client.post(url, given) if given else client.get(url)
-
-    def sign_in(self, password: str) -> None:
-        Client(REMOTE_ADDR=ADDRESS).post(reverse("login"), {"username": "alice", "password": password})
-
-
-@pytest.fixture
-def world(
-    alice: User,
-    ada: User,
-    worker: Worker,  # noqa: F811
-    rung: list[str],
-    settings: Settings,
-    tmp_path: Path,
-) -> World:
-    cache.clear()
-    settings.BUNDLES_DIR = tmp_path / "bundles"
-    hers = Client()
-    hers.force_login(alice)
-    hers.post(reverse("new_case"), {"patient": REFERENCE, "name": PATIENT, "question": QUESTION, "sex": "F"})
-    case = Case.objects.get()
-    hers.post(reverse("upload", args=[case.pk]), {"file": upload(brain_png(), FILE)})
-    scan = Scan.objects.get()
-    analysis = worker.finish(scan)
-    return World(alice, ada, case, scan, analysis, worker, settings.BUNDLES_DIR)
-
 
 Do = Callable[[World], Any]
 Key = Callable[[World], Any]
@@ -190,62 +114,12 @@ def admin(name: str, key: Key | None = None, /, **given: Any) -> Do:
     return lambda world: world.admin(name, key(world).pk if key else None, **given)
 
 
-def registered(world: World) -> ModelVersion:
-    make_bundle(world.bundles, "new-1")
-    return register_model(actor=Actor.command(), directory=world.bundles / "new-1")
-
-
-def reads(world: World, *, second_reader: bool) -> None:
-    department = Group.objects.get(name__in=[NEURO, "Renamed"])
-    ada = Actor(user=world.ada, via="admin")
-    set_reading_policy(actor=ada, department=department, second_reader=second_reader, blind=False)
-
-
-def reviewed(world: World) -> Case:
-    """The case with everything in it finished and read by Alice, whatever was done to it before."""
-    reads(world, second_reader=False)
-    for scan in world.case.scans.all():
-        latest = scan.analyses.latest("created_at")
-        analysis = latest if latest.is_finished else world.worker.finish(scan)
-        with suppress(UserFacingError):
-            submit_review(actor=Actor(user=world.alice, via="page"), analysis=analysis, verdict="agree")
-    return world.case
-
-
-def differing(world: World, third: str = "carl") -> User:
-    """Who may decide between two reads that differ; it is ``third``."""
-    reads(world, second_reader=True)
-    for name, label in (("rita", "glioma"), ("rosa", "notumor")):
-        actor = Actor(user=reviewer(name), via="page")
-        with suppress(UserFacingError):
-            submit_review(actor=actor, analysis=world.analysis, verdict="correct", label=label)
-    return world.alice if third == "alice" else reviewer(third)
-
-
-def reviewer(name: str) -> User:
-    user, _ = User.objects.get_or_create(username=name)
-    user.groups.set([Group.objects.get_or_create(name=group)[0] for group in (Role.REVIEWER, NEURO)])
-    return user
-
-
-def sign(world: World, *, amended: bool = False) -> Report:
-    """Signed by Alice on the page, and amended there."""
-    if not world.case.reports.exists():
-        reviewed(world)
-    url, page = reverse("report", args=[world.case.pk]), world.page()
-    for given in [{}, {"amends": 1, "reason": REASON}] if amended else [{}]:
-        state = sign_off_of(actor=Actor(user=world.alice, via="page"), case=world.case).state
-        page.post(url, {"answer": "glioma", "impression": f"As in {REFERENCE}", "state": state, **given})
-    return Report.objects.latest("version")
-
-
 def user_to_add() -> dict[str, str]:
     return {"username": "carol", "password": NEW_PASSWORD, "repeated": NEW_PASSWORD}
 
 
 REVIEW = {"verdict": "correct", "label": "pituitary", "comment": f"As in {REFERENCE}, {PATIENT}"}
 DECISION = {"answer": "glioma", "comment": f"As in {REFERENCE}, {PATIENT}"}
-REASON = f"Taken for {PATIENT}"
 TOKEN = {"name": "PACS", "scopes": ["scans:read"], "days": 30}
 CHANGED_PASSWORD = {
     "old_password": PASSWORD,
@@ -467,86 +341,3 @@ ACTS = [
         newest(ModelVersion),
     ),
 ]
-
-
-def events_of(act: Act, world: World) -> list[AuditEvent]:
-    last = AuditEvent.objects.latest("pk").pk
-    act.do(world)
-    return list(AuditEvent.objects.filter(pk__gt=last, action=act.action).order_by("pk"))
-
-
-@pytest.mark.parametrize("act", ACTS, ids=lambda act: f"{act.action} by {act.via}")
-def test_an_act_is_one_event_with_who_what_and_where(act: Act, world: World) -> None:
-    [event] = events_of(act, world)
-    about = act.about(world)
-    assert (event.actor_name, event.via) == (act.who, act.via)
-    assert event.address == (None if act.via == "worker" else ADDRESS)
-    expected = ("", "") if about is None else (type(about).__name__.lower(), str(about.pk))
-    assert (event.object_type, event.object_id) == expected
-    in_case = isinstance(about, Case | Scan | Analysis | Report) or event.object_type in {
-        "scanfile",
-        "review",
-        "adjudication",
-    }
-    assert (event.case_id is not None) is in_case
-
-
-def test_a_failed_analysis_is_one_event_with_its_code(world: World, settings: Settings) -> None:
-    settings.MAX_ATTEMPTS = 1
-    [event] = events_of(Act(Action.ANALYSIS_FAILED, "worker", "", analyse(ValueError("x"))), world)
-    assert event.detail["code"] == "internal_error"
-
-
-def test_a_revoked_token_is_one_event(world: World) -> None:
-    token, _ = issue_token(actor=Actor.command(), user=world.alice, name="n", scopes=["scans:read"])
-    revoke = Act(
-        Action.TOKEN_REVOKED,
-        "page",
-        "alice",
-        lambda w: w.page().post(reverse("revoke_token", args=[token.pk])),
-    )
-    [event] = events_of(revoke, world)
-    assert (event.actor_name, event.object_id) == ("alice", str(token.pk))
-
-
-def test_commands_act_under_the_name_of_the_servers_account(world: World) -> None:
-    make_bundle(world.bundles, "new-1")
-    last = AuditEvent.objects.latest("pk").pk
-    call_command("register_model", str(world.bundles / "new-1"), stdout=io.StringIO())
-    call_command("activate_model", "new-1", stdout=io.StringIO())
-    events = AuditEvent.objects.filter(pk__gt=last).order_by("pk")
-    assert [event.action for event in events] == [Action.MODEL_REGISTERED, Action.MODEL_ACTIVATED]
-    assert {event.via for event in events} == {"command"}
-    assert all(event.actor_name for event in events)
-
-
-# Tested below or, for a backup that is brought back, in `tests/ops`.
-ELSEWHERE = {
-    Action.ANALYSIS_FAILED,
-    Action.TOKEN_REVOKED,
-    Action.MODEL_REGISTERED,
-    Action.RESTORED,
-}
-
-
-def test_every_word_of_the_trail_has_an_act() -> None:
-    assert {act.action for act in ACTS} | ELSEWHERE == set(Action.values)
-
-
-def test_neither_the_trail_nor_the_log_names_a_patient_or_holds_a_secret(
-    world: World, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
-) -> None:
-    caplog.set_level(logging.DEBUG)
-    for act in ACTS:
-        act.do(world)
-    world.page().post(reverse("upload", args=[world.case.pk]), {"file": upload(b"not an image", FILE)})
-    trail = json.dumps(
-        list(AuditEvent.objects.values("actor_name", "object_type", "object_id", "detail", "via"))
-    )
-    output = capsys.readouterr()
-    ours = [r for r in caplog.records if r.name.split(".")[0] not in {"faker", "botocore"}]
-    log = "\n".join(record.getMessage() for record in ours) + output.out + output.err
-    forbidden = [REFERENCE, PATIENT, QUESTION, FILE, "Jane", PASSWORD, NEW_PASSWORD, "wrong password"]
-    assert "finished: written" in log  # the log was listened to
-    for text in (trail, log):
-        assert [word for word in [*forbidden, *world.secrets] if word in text] == []
