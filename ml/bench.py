@@ -47,7 +47,10 @@ OTHERS: Final = {"ONNX Runtime": "onnxruntime", "OpenVINO": "openvino"}
 
 @dataclass
 class Contender:
-    """An engine that answers from its own process. ``times`` are milliseconds by batch size."""
+    """An engine that answers from its own process. ``times`` are milliseconds by batch size.
+
+    ``rss_mb`` is the most resident memory seen after loading and between batches.
+    """
 
     label: str
     threads: int
@@ -183,11 +186,13 @@ def _take_turns(engines: Sequence[Contender], rounds: int) -> None:
     for _ in tqdm(range(rounds), desc="bench", unit="round", leave=False, disable=None):
         for batch, calls in CALLS.items():
             for engine in engines:
-                engine.times[batch].append(engine.ask(batch=batch, calls=calls)["ms"])
+                answer = engine.ask(batch=batch, calls=calls)
+                engine.times[batch].append(answer["ms"])
+                engine.rss_mb = max(engine.rss_mb, answer["rss_mb"])
 
 
 def _outputs(engine: Contender, path: Path) -> Outputs:
-    engine.rss_mb = engine.ask(all=str(path))["rss_mb"]
+    engine.ask(all=str(path))
     with np.load(path) as kept:
         return told_apart([kept[name] for name in kept.files])
 

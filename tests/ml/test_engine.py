@@ -2,6 +2,7 @@
 
 import json
 import threading
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -115,6 +116,17 @@ def test_the_engines_are_measured_beside_each_other(outlining: Path, tmp_path: P
     assert set(whole["volumes"]) == {"26", "180"}
     shown = bench.as_markdown(figures)
     assert "| LiteRT int8 | 1 |" in shown and "ONNX Runtime" in shown and "Research use only" in shown
+
+
+def test_the_memory_of_an_engine_is_not_that_of_the_pictures_it_is_shown(plain: Path, tmp_path: Path) -> None:
+    shown = pictures(4096, 32)
+    np.save(tmp_path / "pictures.npy", shown)
+    tracemalloc.start()
+    answer = bench_engine.CONTENDERS["litert"](plain / bundle.NETWORK, 1, tmp_path / "pictures.npy")
+    answer({"batch": 32, "calls": 1})
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held < shown.nbytes / 10
 
 
 def test_an_engine_that_cannot_start_is_named(tmp_path: Path) -> None:
