@@ -105,7 +105,12 @@ def _litert(model: Path, threads: int, pictures: Path) -> Answer:
     from ml.engine import LiteRt
 
     engine = LiteRt(model, threads=threads)
-    return _engine(lambda x: [output for output in engine.run(x) if output is not None], pictures)
+
+    def run(x: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        logits, embeddings, masks = engine.run(x)
+        return [logits, embeddings, *([] if masks is None else [masks[..., np.newaxis]])]
+
+    return _engine(run, pictures)
 
 
 def _predictor(directory: Path, threads: int, pictures: Path) -> Answer:

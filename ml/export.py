@@ -1,5 +1,7 @@
 """From a training run to a sealed bundle: calibrate, convert, compare, measure, describe."""
 
+import contextlib
+import io
 import json
 import logging
 import platform
@@ -192,7 +194,9 @@ def converted(model: Any, form: str) -> bytes:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if form == "float16":
         converter.target_spec.supported_types = [tf.float16]
-    return bytes(converter.convert())
+    # Keras prints a line for every variable of what it hands over.
+    with contextlib.redirect_stdout(io.StringIO()):
+        return bytes(converter.convert())
 
 
 def _validation(recipe: Recipe, data: Path) -> train.Validation:
