@@ -21,6 +21,7 @@ Command = Callable[[argparse.Namespace], int]
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit status: 0, or 1 where something was refused with a code."""
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # off by default where there is no AVX-512
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # what goes wrong is raised as well
     chosen = _parser().parse_args(arguments)
     command: Command = chosen.command
     try:

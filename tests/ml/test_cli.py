@@ -46,15 +46,23 @@ def test_predict_succeeds_when_every_file_did(scan: Path, capsys: pytest.Capture
     assert len(capsys.readouterr().out.splitlines()) == 1
 
 
-@pytest.mark.parametrize(("before", "after"), [(None, "1"), ("0", "0")])
-def test_onednn_is_on_unless_somebody_has_switched_it_off(
-    before: str | None, after: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("variable", "before", "after"),
+    [
+        ("TF_ENABLE_ONEDNN_OPTS", None, "1"),
+        ("TF_ENABLE_ONEDNN_OPTS", "0", "0"),
+        ("TF_CPP_MIN_LOG_LEVEL", None, "3"),
+        ("TF_CPP_MIN_LOG_LEVEL", "0", "0"),
+    ],
+)
+def test_tensorflow_is_fast_and_quiet_unless_somebody_has_said_otherwise(
+    variable: str, before: str | None, after: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", before or "")
+    monkeypatch.setenv(variable, before or "")
     if before is None:
-        monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS")
+        monkeypatch.delenv(variable)
     assert program.main(["verify", str(bundle.default())]) == 0
-    assert os.environ["TF_ENABLE_ONEDNN_OPTS"] == after
+    assert os.environ[variable] == after
 
 
 def test_predict_for_people_says_research_use_only(scan: Path, capsys: pytest.CaptureFixture[str]) -> None:
