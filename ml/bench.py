@@ -62,13 +62,7 @@ class Contender:
     @classmethod
     def start(cls, label: str, name: str, threads: int, source: Path, pictures: Path) -> Self:
         command = [sys.executable, "-m", "ml.bench_engine", name, str(threads), str(source), str(pictures)]
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
-        )
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         started = cls(label, threads, process)
         first = started._heard()
         started.load_s, started.rss_mb = first["load_s"], first["rss_mb"]

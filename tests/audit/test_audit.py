@@ -75,7 +75,7 @@ def test_commands_act_under_the_name_of_the_servers_account(world: World) -> Non
     assert all(event.actor_name for event in events)
 
 
-# Tested below or, for a backup that is brought back, in `tests/ops`.
+# Tested by themselves: here or, for a backup that is brought back, in `tests/ops`.
 ELSEWHERE = {
     Action.ANALYSIS_FAILED,
     Action.TOKEN_REVOKED,

@@ -242,6 +242,16 @@ def test_who_reads_with_the_answer_in_sight_costs_no_question_to_the_database(
     assert row.outcome == "glioma"
 
 
+@pytest.mark.parametrize("outcome", ["uncertain", "refused"])
+def test_an_answer_that_is_none_is_hidden_like_any_other(
+    outcome: str, scan: Scan, worker: Worker, as_rita: Actor, reads: Reads
+) -> None:
+    reads(blind=True)
+    analysis = worker.finish(scan, prediction(outcome, reason="two_plausible", reason_text="Close."))
+    assert (seen(as_rita, analysis).outcome, seen(as_rita, analysis).reason_text) == ("", "")
+    assert standing() == Triage.TO_READ
+
+
 # --- Second reader and adjudication ------------------------------------------------------------------
 
 
@@ -389,61 +399,3 @@ def test_a_role_has_no_policy(scan: Scan, as_ada: Actor) -> None:
     role = Group.objects.get(name=Role.CLINICIAN)
     given = {"actor": as_ada, "department": role, "second_reader": True, "blind": True}
     assert refusal(departments.set_reading_policy, **given) == "not_allowed"
-
-
-# --- A wrong region ----------------------------------------------------------------------------------
-
-
-def test_a_region_can_be_marked_wrong_and_its_place_given(
-    series: Scan,  # noqa: F811
-    worker: Worker,
-    as_rita: Actor,
-) -> None:
-    analysis = worker.finish(series)
-    place = {"slice": 3, "box": [10, 20, 30, 45]}
-    review = submit_review(actor=as_rita, analysis=analysis, verdict="agree", wrong_region=True, region=place)
-    assert (review.wrong_region, review.region) == (True, place)
-    assert AuditEvent.objects.latest("pk").detail == {
-        "verdict": "agree",
-        "label": "glioma",
-        "wrong_region": True,
-    }
-    flagged = submit_review(actor=as_rita, analysis=analysis, verdict="agree", wrong_region=True)
-    assert flagged.region is None
-    unmarked = submit_review(actor=as_rita, analysis=analysis, verdict="agree", region=place)
-    assert unmarked.region is None
-
-
-@pytest.mark.parametrize(
-    "place",
-    [
-        {},
-        {"slice": 0},
-        {"slice": 0, "box": [1, 2, 3]},
-        {"slice": 0, "box": [10, 2, 10, 5]},
-        {"slice": 0, "box": [-1, 2, 10, 5]},
-        {"slice": 0, "box": [0, 0, 100_000, 5]},
-        {"slice": 20, "box": [0, 0, 5, 5]},
-        {"slice": -1, "box": [0, 0, 5, 5]},
-        {"slice": "x", "box": [0, 0, 5, 5]},
-    ],
-)
-def test_a_place_outside_the_scan_is_refused(
-    place: dict[str, Any],
-    series: Scan,  # noqa: F811
-    worker: Worker,
-    as_rita: Actor,
-) -> None:
-    given = {"analysis": worker.finish(series), "verdict": "agree", "wrong_region": True, "region": place}
-    assert refusal(submit_review, actor=as_rita, **given) == "region_invalid"
-    assert not Review.objects.exists()
-
-
-@pytest.mark.parametrize("outcome", ["uncertain", "refused"])
-def test_an_answer_that_is_none_is_hidden_like_any_other(
-    outcome: str, scan: Scan, worker: Worker, as_rita: Actor, reads: Reads
-) -> None:
-    reads(blind=True)
-    analysis = worker.finish(scan, prediction(outcome, reason="two_plausible", reason_text="Close."))
-    assert (seen(as_rita, analysis).outcome, seen(as_rita, analysis).reason_text) == ("", "")
-    assert standing() == Triage.TO_READ

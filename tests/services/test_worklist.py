@@ -1,14 +1,12 @@
-"""The worklist's order, filters, next case, export, assignment and views, as the services give them."""
+"""The worklist's order, filters, next case, export and assignment, as the services give them."""
 
 import importlib
-import io
 import uuid
 from collections.abc import Callable
 from dataclasses import fields
 from datetime import date, timedelta
 from typing import Any
 
-import PIL.Image
 import pytest
 from django.apps import apps
 from django.contrib.auth.models import Group
@@ -16,14 +14,13 @@ from django.utils import timezone
 
 from classifier.audit import Actor
 from classifier.errors import Conflict, NotAllowed, NotFound, UserFacingError
-from classifier.models import AuditEvent, Case, Patient, SavedView, Scan, User
-from classifier.services import saved_views, worklist
+from classifier.models import AuditEvent, Case, Patient, Scan, User
+from classifier.services import worklist
 from classifier.services.assignments import analyse_cases, assign_cases, readers_for
 from classifier.services.departments import set_reading_policy
 from classifier.services.reports import sign_report
 from classifier.services.reviews import submit_review
 from classifier.services.scans import upload_scans
-from classifier.services.thumbnails import SIDE, look_at_thumbnail, thumbnail_of, thumbnail_png
 from classifier.services.worklist_counts import AT_MOST, count_worklist
 from classifier.services.worklist_selection import Filters, Position
 from tests.conftest import NEURO, ORTHO, upload
@@ -388,63 +385,3 @@ def test_counts_are_of_what_may_be_seen_and_stop_at_a_limit(
     }
     assert counts.mine == 1
     assert AT_MOST == 1000
-
-
-def test_a_view_is_a_persons_own(as_alice: Actor, as_bob: Actor) -> None:
-    view = saved_views.save_view(actor=as_alice, name=" My  list ", query="assigned=me")
-    assert (view.name, saved_views.views_of(as_bob.require_user())) == ("My list", [])
-    for act in (
-        lambda: saved_views.rename_view(actor=as_bob, view_id=view.pk, name="His"),
-        lambda: saved_views.delete_view(actor=as_bob, view_id=view.pk),
-        lambda: saved_views.choose_default_view(actor=as_bob, view_id=view.pk),
-    ):
-        with pytest.raises(NotFound):
-            act()
-    again = saved_views.save_view(actor=as_alice, name="My list", query="status=60")
-    assert (again.pk, again.query) == (view.pk, "status=60")
-
-
-def test_views_are_renamed_chosen_and_deleted(as_alice: Actor) -> None:
-    first = saved_views.save_view(actor=as_alice, name="First", query="status=60")
-    second = saved_views.save_view(actor=as_alice, name="Second", query="status=50")
-    with pytest.raises(Conflict):
-        saved_views.rename_view(actor=as_alice, view_id=second.pk, name="First")
-    saved_views.rename_view(actor=as_alice, view_id=second.pk, name="Other")
-    for view in (first, second):
-        saved_views.choose_default_view(actor=as_alice, view_id=view.pk)
-    assert list(SavedView.objects.values_list("name", "is_default")) == [("First", False), ("Other", True)]
-    saved_views.choose_default_view(actor=as_alice, view_id=second.pk, chosen=False)
-    saved_views.delete_view(actor=as_alice, view_id=first.pk)
-    assert list(SavedView.objects.values_list("name", "is_default")) == [("Other", False)]
-
-
-@pytest.mark.parametrize(
-    ("name", "query", "code"),
-    [(" ", "", "view_name_invalid"), ("x" * 61, "", "view_name_invalid"), ("x", "q" * 1001, "view_too_long")],
-)
-def test_a_view_that_cannot_be_kept_is_refused(name: str, query: str, code: str, as_alice: Actor) -> None:
-    with pytest.raises(UserFacingError) as refused:
-        saved_views.save_view(actor=as_alice, name=name, query=query)
-    assert refused.value.code == code and not SavedView.objects.exists()
-
-
-def test_a_thumbnail_from_todays_list_is_part_of_that_look_and_any_other_a_look_of_its_own(
-    scan: Scan, as_alice: Actor, as_rita: Actor, as_bob: Actor, alice: User, rita: User
-) -> None:
-    def looks() -> int:
-        return AuditEvent.objects.filter(action=Action.IMAGE_VIEWED).count()
-
-    word = thumbnail_of(scan, alice).word
-    look_at_thumbnail(actor=as_alice, scan_id=scan.pk, word=word)
-    assert looks() == 0
-    look_at_thumbnail(actor=as_rita, scan_id=scan.pk, word=word)
-    look_at_thumbnail(actor=as_alice, scan_id=scan.pk, word="")
-    assert looks() == 2
-    with pytest.raises(NotFound):
-        look_at_thumbnail(actor=as_bob, scan_id=scan.pk, word=word)
-
-
-def test_a_thumbnail_is_small(scan: Scan) -> None:
-    png = thumbnail_png(scan)
-    assert max(PIL.Image.open(io.BytesIO(png)).size) == SIDE == 96
-    assert len(png) < 12_000
