@@ -1,7 +1,7 @@
 """The networks, in Keras 3 only. Every one maps (n, size, size, 1) to ``logits`` and ``embedding``.
 
-``residual_unet`` and ``mobilenet_unet`` also give ``mask``: how likely every point of the square
-belongs to a tumour.
+``residual_unet``, ``mobilenet_unet`` and ``efficientnet_unet`` also give ``mask``: how likely every
+point of the square belongs to a tumour.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,6 +13,7 @@ import numpy as np
 from keras import layers, ops
 from numpy.typing import NDArray
 
+from ml import efficientnet
 from ml.labels import CLASSES
 from ml.normalisation import BatchNormalization
 from ml.recipe import Network
@@ -150,26 +151,36 @@ def _region(mask: Tensor, stages: list[Tensor]) -> list[Tensor]:
 
 
 def _mobilenet_unet(inputs: Tensor, network: Network) -> tuple[Tensor, Tensor, Tensor]:
-    """MobileNetV2's features, reduced to the widths of ``residual_unet``'s stages, with its heads."""
-    features = _mobilenet(network)(layers.Concatenate()([layers.Rescaling(2.0, offset=-1.0)(inputs)] * 3))
+    return _with_body(inputs, network, _mobilenet())
+
+
+def _efficientnet_unet(inputs: Tensor, network: Network) -> tuple[Tensor, Tensor, Tensor]:
+    return _with_body(inputs, network, efficientnet.body(MOMENTUM))
+
+
+def _with_body(inputs: Tensor, network: Network, body: Model) -> tuple[Tensor, Tensor, Tensor]:
+    """Features that know photographs, reduced to the widths of ``residual_unet``'s stages, with its heads.
+
+    With starting weights, what comes before ``TRAINED_FROM`` keeps its weights and statistics.
+    """
+    if network.start:
+        _freeze_first(body)
+    features = body(layers.Concatenate()([layers.Rescaling(2.0, offset=-1.0)(inputs)] * 3))
     stages = [
         _convolution(feature, network.width * 2**stage, kernel=1) for stage, feature in enumerate(features)
     ]
     return _heads(stages, network)
 
 
-def _mobilenet(network: Network) -> Model:
+def _mobilenet() -> Model:
     """The body of MobileNetV2 with features at a 4th, 8th, 16th and 32nd of the size.
 
     Its own normalisation would be slow, and its momentum of .999 leaves the statistics hundreds of
-    steps behind the weights. What comes before ``TRAINED_FROM`` keeps its weights and statistics.
+    steps behind the weights.
     """
     body = keras.applications.MobileNetV2(include_top=False, weights=None, input_shape=(None, None, 3))
     ends = [body.get_layer(name).output for name in MOBILENET_STAGES]
-    copy = keras.models.clone_model(keras.Model(body.input, ends, name=MOBILENET), clone_function=_own_layer)
-    if network.start:
-        _freeze_first(copy)
-    return copy
+    return keras.models.clone_model(keras.Model(body.input, ends, name=MOBILENET), clone_function=_own_layer)
 
 
 def _own_layer(layer: Any) -> Any:
@@ -310,5 +321,6 @@ BUILDERS: Final[dict[str, Callable[[Tensor, Network], tuple[Tensor, ...]]]] = {
     "residual": _residual,
     "residual_unet": _residual_unet,
     "mobilenet_unet": _mobilenet_unet,
+    "efficientnet_unet": _efficientnet_unet,
     "ensemble": _ensemble,
 }

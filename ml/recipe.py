@@ -22,7 +22,8 @@ class Network:
     """``kind`` names a builder in ``ml.networks``; ``size`` is the side of the square input.
 
     ``start`` is what to begin with instead of random weights: the folder of a finished run or of a
-    bundle that has such a network, or MobileNetV2's own file; its first blocks then stay as they are.
+    bundle that has such a network, MobileNetV2's own file, or the package of EfficientNet-Lite0's
+    weights; the first blocks of those two then stay as they are.
     ``members`` are the networks of an ``ensemble``, trained by themselves.
     """
 

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from ml import bundle, networks
+from ml import bundle, efficientnet, networks
 from ml.recipe import Network, RecipeError, parse
 
 RUN_WEIGHTS = "best.weights.h5"
@@ -25,10 +25,16 @@ def start(model: Any, network: Network, pictures: NDArray[np.float32]) -> None:
         networks.unfold(model, pictures)
     elif (place / RUN_WEIGHTS).is_file():
         model.load_weights(place / RUN_WEIGHTS)
-    elif place.is_file() and networks.MOBILENET in [layer.name for layer in model.layers]:
+    elif place.is_file() and _has(model, networks.MOBILENET):
         _imagenet(model, place)
+    elif network.start == efficientnet.PACKAGE and _has(model, efficientnet.NAME):
+        efficientnet.give_weights(model.get_layer(efficientnet.NAME))
     else:
         raise RecipeError(f"There are no starting weights {place} for {network.kind}.")
+
+
+def _has(model: Any, body: str) -> bool:
+    return body in [layer.name for layer in model.layers]
 
 
 def _released(place: Path, network: Network) -> Any:

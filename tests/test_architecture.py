@@ -65,7 +65,15 @@ SIGNALS = (
     "django.core.signals",
 )
 HEAVY = ("tensorflow", "keras", "ai_edge_litert")
-TRAINING = {"ml.train", "ml.networks", "ml.normalisation", "ml.starting", "ml.study", "ml.export"}
+TRAINING = {
+    "ml.train",
+    "ml.networks",
+    "ml.efficientnet",
+    "ml.normalisation",
+    "ml.starting",
+    "ml.study",
+    "ml.export",
+}
 ENGINE = {"ml.engine"}
 
 

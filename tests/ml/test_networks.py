@@ -17,6 +17,7 @@ TINY = {
     "residual": Network("residual", size=32, width=8, blocks=2, dropout=0.2),
     "residual_unet": Network("residual_unet", size=64, width=8, blocks=1, dropout=0.2),
     "mobilenet_unet": Network("mobilenet_unet", size=32, width=8),
+    "efficientnet_unet": Network("efficientnet_unet", size=32, width=8),
 }
 TINY["ensemble"] = Network("ensemble", size=64, members=(TINY["residual_unet"], TINY["residual_unet"]))
 
@@ -94,7 +95,7 @@ def test_networks_that_learnt_other_slices_do_not_answer_together() -> None:
         recipe.joined([one, replace(one, data=replace(one.data, fold=1))])
 
 
-@pytest.mark.parametrize("kind", ["residual_unet", "mobilenet_unet", "ensemble"])
+@pytest.mark.parametrize("kind", ["residual_unet", "mobilenet_unet", "efficientnet_unet", "ensemble"])
 def test_folded_normalisation_does_nothing_and_the_answers_stay_the_same(kind: str) -> None:
     model, size = networks.build(TINY[kind]), TINY[kind].size
     rng = np.random.default_rng(2)
@@ -108,7 +109,7 @@ def test_folded_normalisation_does_nothing_and_the_answers_stay_the_same(kind: s
     assert means and not any(np.any(mean) for mean in means)
 
 
-@pytest.mark.parametrize("kind", ["residual_unet", "mobilenet_unet"])
+@pytest.mark.parametrize("kind", ["residual_unet", "mobilenet_unet", "efficientnet_unet"])
 def test_unfolded_normalisation_works_again_and_the_answers_stay_the_same(kind: str) -> None:
     model, size = networks.build(TINY[kind], seed=4), TINY[kind].size
     rng = np.random.default_rng(2)
