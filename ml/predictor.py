@@ -209,8 +209,8 @@ class Predictor:
         share = findings.share(square, self.thresholds.mask)
         if share == 0:
             return _Judged(probabilities, refusal, geometry.box, area_px=0)
-        outline = findings.to_source(square, geometry, (shape[0], shape[1]), self.thresholds.mask)
-        mask = findings.clean(outline)
+        level = findings.level(square, self.thresholds.mask)
+        mask = findings.clean(findings.to_source(square, geometry, (shape[0], shape[1]), level))
         area = int(mask.sum())
         outcome, _ = decision.decide(probabilities, self.thresholds, outlined=self._is_large(share))
         shown = area > 0 and refusal is None and outcome != NO_TUMOUR

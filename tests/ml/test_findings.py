@@ -201,6 +201,29 @@ def test_the_share_is_that_of_the_largest_area_above_the_threshold() -> None:
     assert findings.share(square, 0.95) == 0.0
 
 
+@pytest.mark.parametrize(("height", "width"), [(0.98, 3.0), (0.6, 6.0), (0.35, 4.0), (0.8, 1.2)])
+def test_no_other_cut_agrees_better_with_truths_drawn_from_the_probabilities(
+    height: float, width: float
+) -> None:
+    rows, columns = np.mgrid[:40, :40] - 20
+    likely = (height * np.exp(-((rows**2 + columns**2) / (2 * width**2)) ** 2)).astype(np.float32)
+    truths = np.random.default_rng(5).random((400, 40, 40)) < likely
+
+    def agreement(cut: float) -> float:
+        found = likely > cut
+        return float(np.mean(2 * (found & truths).sum((1, 2)) / (found.sum() + truths.sum((1, 2)))))
+
+    best = agreement(findings.level(likely, 0.05))
+    assert all(best > agreement(cut) - 0.005 for cut in np.arange(0.05, height, 0.05))
+
+
+def test_an_outline_is_never_cut_under_the_lowest_level_and_stays_where_one_point_passes_it() -> None:
+    vague = np.full((20, 20), 0.2, np.float32)
+    assert findings.level(vague, 0.3) == 0.3
+    vague[10, 10] = 0.31
+    assert 0.3 <= findings.level(vague, 0.3) < 0.31
+
+
 def test_neighbours_are_the_unbroken_run_around_a_slice() -> None:
     mask = np.ones((2, 2), np.bool_)
     masks = dict.fromkeys((2, 3, 4, 7), mask)
