@@ -21,6 +21,8 @@ Grey = NDArray[np.uint8]
 Random = np.random.Generator
 DARK: Final = 18
 """Grey values up to this are air."""
+LIGHT: Final = (150, 256)
+"""Grey values of the air around a head in print."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,7 @@ class Augmentation:
     equalise: float = 0.0
     sharpen: float = 0.0
     ghost: float = 0.0
+    paper: float = 0.0
     marks: float = 0.0
 
     @classmethod
@@ -118,13 +121,21 @@ def _head(picture: Grey) -> NDArray[np.bool_]:
     return np.asarray(ndimage.binary_fill_holes(ndimage.uniform_filter(picture, 3) > DARK))
 
 
+def on_paper(picture: Grey, shade: int) -> Grey:
+    """As in print: the air around the head has this grey value."""
+    return np.where(_head(picture), picture, shade).astype(np.uint8)
+
+
 def vary(sample: Sample, size: int, how: Augmentation, rng: Random) -> Variant:
     """One random variant of a slice."""
     if sample.mask is not None and rng.random() < how.lesion:
         sample = _recolour_lesion(sample, sample.mask, rng)
     sample = _strip_or_dress(sample, how, rng)
     variant = _place(sample, size, how, rng)
-    picture = _degrade(_process(_recolour(variant.picture, how, rng), how, rng), how, rng)
+    picture = _recolour(variant.picture, how, rng)
+    if rng.random() < how.paper:
+        picture = on_paper(picture, int(rng.integers(*LIGHT)))
+    picture = _degrade(_process(picture, how, rng), how, rng)
     if rng.random() < how.window:
         picture = _window(picture, rng)
     if rng.random() < how.text:

@@ -11,7 +11,7 @@ import PIL.ImageFilter
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ml import burned_in, evaluate, tables
+from ml import augment, burned_in, evaluate, tables
 from ml.evaluate import Answers, Vary
 from ml.image_types import Image, Pixels
 from ml.statistics import Bootstrap, Figure
@@ -95,6 +95,16 @@ def _noisy(pixels: Pixels) -> Pixels:
     return np.asarray(np.clip(pixels + noise, 0, 1), np.float32)
 
 
+def _stripped(pixels: Pixels) -> Pixels:
+    """Without scalp and skull; as it is where nothing parts them from the brain."""
+    brain = augment.brain(np.rint(pixels * 255).astype(np.uint8)) > 0
+    return np.asarray(np.where(brain, pixels, 0) if brain.any() else pixels, np.float32)
+
+
+def _printed(pixels: Pixels) -> Pixels:
+    return _of_bytes(lambda picture: augment.on_paper(picture, 255), pixels)
+
+
 def _inverted(pixels: Pixels) -> Pixels:
     return np.asarray(np.where(pixels > AIR, 1 - pixels, pixels), np.float32)
 
@@ -121,6 +131,8 @@ HARD: Final[Mapping[str, Vary]] = {
     "ghosted": _each(_ghosted),
     "coarse": _each(_coarse),
     "noisy": _each(_noisy),
+    "stripped": _each(_stripped),
+    "on white": _each(_printed),
     "inverted": _each(_inverted),
     "recast": _each(_recast),
 }

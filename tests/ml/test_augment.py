@@ -34,6 +34,7 @@ EVERYTHING = Augmentation(
     equalise=0.5,
     sharpen=0.5,
     ghost=0.5,
+    paper=0.5,
     marks=0.5,
 )
 
@@ -135,6 +136,13 @@ def test_a_ghost_lies_beside_the_head_along_one_axis() -> None:
     ghost = vary(Augmentation(ghost=1), size=96)
     air = PICTURE == 0
     assert (ghost[air] > 8).mean() > 0.02 and ghost[~air].mean() > 0.6 * PICTURE[~air].mean()
+
+
+def test_on_paper_the_air_is_light_and_the_head_as_it_was() -> None:
+    head = augment.depth(PICTURE) > 0
+    printed = vary(Augmentation(paper=1), size=96)
+    assert printed[~head].min() >= augment.LIGHT[0] and len(np.unique(printed[~head])) == 1
+    assert np.abs(printed[head].astype(int) - PICTURE[head]).max() <= 1
 
 
 def test_the_outline_moves_with_its_tumour() -> None:
