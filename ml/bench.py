@@ -22,11 +22,11 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from ml import bundle, datasets, decision, images, preprocess
+from ml import bench_engine, bundle, datasets, decision, images, preprocess
 from ml.engine import Outputs, told_apart
 from ml.predictor import NOTICE
 
-CALLS: Final = {1: 8, 8: 2, 32: 1}
+CALLS: Final = {1: 8, 8: 2, bench_engine.LARGEST_BATCH: 1}
 """Batch sizes, and how often each is run before the next engine has its turn."""
 
 THREADS: Final = (1, 2)
@@ -159,7 +159,7 @@ def _sources(
     directory: Path, card: dict[str, Any], work: Path, engines: Sequence[str]
 ) -> list[tuple[str, str, Path]]:
     """(label, engine, what it loads) of these engines; the shipped file stands for its own form."""
-    from ml import bench_engine, export
+    from ml import export
 
     model = bench_engine.rebuilt(directory)
     found = []

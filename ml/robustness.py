@@ -119,7 +119,7 @@ def _of_bytes(change: Callable[[NDArray[np.uint8]], NDArray[np.uint8]], pixels: 
 
 
 PLAIN: Final = "as it is"
-AIR: Final = np.float32(0.07)
+AIR: Final = np.float32(augment.DARK / 255)
 COARSE: Final = 64
 RECAST: Final = ((0, 0.16, 0.35, 0.55, 0.75, 1), (0, 0.82, 0.43, 0.31, 0.59, 0.24))
 

@@ -206,7 +206,7 @@ def test_no_other_cut_agrees_better_with_truths_drawn_from_the_probabilities(
     height: float, width: float
 ) -> None:
     rows, columns = np.mgrid[:40, :40] - 20
-    likely = (height * np.exp(-((rows**2 + columns**2) / (2 * width**2)) ** 2)).astype(np.float32)
+    likely = (height * np.exp(-(((rows**2 + columns**2) / (2 * width**2)) ** 2))).astype(np.float32)
     truths = np.random.default_rng(5).random((400, 40, 40)) < likely
 
     def agreement(cut: float) -> float:
