@@ -32,7 +32,7 @@ class Thresholds:
 
     ``tumour``: lowest probability of a tumour that is not called ``notumor``. ``margin``: least
     lead of the most likely class. ``distance`` and ``foreignness``: the largest of an embedding that
-    still counts as brain MRI. ``mask``: the lowest probability of a point that is outlined. ``mask_area``:
+    still counts as brain MRI. ``mask``: probability above which a pixel counts as a tumour's. ``mask_area``:
     share of the network's square from which an outline contradicts ``notumor``; None asks for no
     such agreement.
     """

@@ -26,6 +26,7 @@ COLOUR: Final = (230, 159, 0)
 LARGEST_COMPONENTS: Final = 3
 LEAST_SHARE: Final = 0.1
 LEAST_PIXELS: Final = 12
+LEAST_LEVEL: Final = 0.2
 MIDLINE: Final = 0.03
 SIDES: Final = {"R": "right", "L": "left"}
 DIRECTIONS: Final = np.deg2rad(np.arange(0.0, 180.0, 0.5))
@@ -75,13 +76,15 @@ def to_source(
     return mask
 
 
-def level(probabilities: NDArray[np.float32], least: float) -> float:
-    """Where to cut an outline: the probability, not under ``least``, of the largest expected Dice.
+def level(probabilities: NDArray[np.float32], usual: float) -> float:
+    """Where to cut the outline of a slice that may show a tumour: at the largest expected Dice.
 
     If points are as likely a tumour's as ``probabilities`` (m, m) say, the most likely k of them have
-    the expected Dice 2 * sum of those k / (k + sum of all), nearly (Lipton et al., ECML 2014, for F1).
-    A sure outline is cut near one half, a vague one lower. ``least`` where no point passes it.
+    the expected Dice 2 * sum of those k / (k + sum of all), nearly, and the best cut is half of that
+    Dice (Lipton et al., ECML 2014, for F1): a sure outline is cut near one half, a vague one lower. Not
+    under ``LEAST_LEVEL``, nor under ``usual`` where that is lower still.
     """
+    least = min(LEAST_LEVEL, usual)
     ranked = np.sort(probabilities, axis=None)[::-1].astype(np.float64)
     count = int(np.sum(ranked > least))
     if not count:

@@ -207,14 +207,14 @@ class Predictor:
         if square is None:
             return _Judged(probabilities, refusal, geometry.box)
         share = findings.share(square, self.thresholds.mask)
-        if share == 0:
-            return _Judged(probabilities, refusal, geometry.box, area_px=0)
-        level = findings.level(square, self.thresholds.mask)
-        mask = findings.clean(findings.to_source(square, geometry, (shape[0], shape[1]), level))
-        area = int(mask.sum())
         outcome, _ = decision.decide(probabilities, self.thresholds, outlined=self._is_large(share))
-        shown = area > 0 and refusal is None and outcome != NO_TUMOUR
-        return _Judged(probabilities, refusal, geometry.box, share, area, mask if shown else None)
+        shown = refusal is None and outcome != NO_TUMOUR
+        cut = findings.level(square, self.thresholds.mask) if shown else self.thresholds.mask
+        if not (square > cut).any():
+            return _Judged(probabilities, refusal, geometry.box, area_px=0)
+        mask = findings.clean(findings.to_source(square, geometry, (shape[0], shape[1]), cut))
+        area = int(mask.sum())
+        return _Judged(probabilities, refusal, geometry.box, share, area, mask if shown and area else None)
 
     def _is_large(self, share: float) -> bool:
         return self.thresholds.mask_area is not None and share >= self.thresholds.mask_area

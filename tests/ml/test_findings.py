@@ -217,11 +217,11 @@ def test_no_other_cut_agrees_better_with_truths_drawn_from_the_probabilities(
     assert all(best > agreement(cut) - 0.005 for cut in np.arange(0.05, height, 0.05))
 
 
-def test_an_outline_is_never_cut_under_the_lowest_level_and_stays_where_one_point_passes_it() -> None:
-    vague = np.full((20, 20), 0.2, np.float32)
-    assert findings.level(vague, 0.3) == 0.3
-    vague[10, 10] = 0.31
-    assert 0.3 <= findings.level(vague, 0.3) < 0.31
+def test_a_vague_outline_is_cut_at_the_lowest_level_and_never_under_it() -> None:
+    vague = np.full((20, 20), 0.1, np.float32)
+    assert findings.level(vague, 0.4) == findings.LEAST_LEVEL and findings.level(vague, 0.05) < 0.1
+    vague[10, 10] = 0.21
+    assert findings.LEAST_LEVEL <= findings.level(vague, 0.4) < 0.21
 
 
 def test_neighbours_are_the_unbroken_run_around_a_slice() -> None:
