@@ -5,9 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from ml import findings
-from ml.engine import LARGEST_BATCH
+from ml.engine import LARGEST_BATCH, Outputs
 from tests.ml.seeing import BrightIsTumour, head, image, seeing
 
 SPOT = (60.0, 80.0, 14.0)
@@ -77,6 +78,23 @@ def test_nothing_is_outlined_where_no_tumour_is_called_or_the_model_outlines_non
         assert answer.finding is None and not answer.masks
         seen = answer.slices[0].mask_area_px
         assert (seen is None) if area is None else (seen is not None and bool(seen) == area)
+
+
+@pytest.mark.parametrize("blind", [False, True])
+def test_a_vague_outline_is_shown_with_a_tumour_and_does_not_count_without_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, blind: bool
+) -> None:
+    class Vague(BrightIsTumour):
+        def run(self, x: NDArray[np.float32]) -> Outputs:
+            sure = super().run(x)
+            assert sure.masks is not None
+            return sure._replace(masks=0.5 * sure.masks)
+
+    thresholds = {"tumour": 0.3, "margin": 0.1, "distance": 1.0, "foreignness": 1.0, "mask": 0.7}
+    predictor = seeing(tmp_path, monkeypatch, Vague(blind=blind), thresholds=thresholds)
+    found = predictor.predict(image(head(SPOT)))
+    assert found.outcome == ("notumor" if blind else "glioma")
+    assert bool(found.slices[0].mask_area_px) == bool(found.masks) == (not blind)
 
 
 def test_an_outline_that_contradicts_the_class_makes_the_answer_uncertain_where_the_card_says_so(
