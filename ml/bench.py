@@ -26,7 +26,7 @@ from ml import bench_engine, bundle, datasets, decision, images, preprocess
 from ml.engine import Outputs, told_apart
 from ml.predictor import NOTICE
 
-CALLS: Final = {1: 8, 8: 2, bench_engine.LARGEST_BATCH: 1}
+CALLS: Final = {1: 8, 8: 2, bench_engine.LARGEST_CALL: 1}
 """Batch sizes, and how often each is run before the next engine has its turn."""
 
 THREADS: Final = (1, 2)

@@ -21,7 +21,7 @@ Run = Callable[[NDArray[np.float32]], list[NDArray[np.float32]]]
 Answer = Callable[[dict[str, Any]], dict[str, Any]]
 
 ALL_AT_ONCE: Final = 16
-LARGEST_BATCH: Final = 32
+LARGEST_CALL: Final = 32
 VOLUME_SIDE: Final = 256
 
 
@@ -47,7 +47,7 @@ def _say(value: dict[str, Any]) -> None:
 def _engine(run: Run, pictures: Path) -> Answer:
     """Answers ``batch``: median milliseconds of ``calls``, and resident memory; ``all``: outputs of all
     pictures, saved there. Only as many pictures as the largest batch are kept: the memory is the engine's."""
-    few = np.array(np.load(pictures, mmap_mode="r")[:LARGEST_BATCH])
+    few = np.array(np.load(pictures, mmap_mode="r")[:LARGEST_CALL])
     run(few[:1])
 
     def answer(asked: dict[str, Any]) -> dict[str, Any]:

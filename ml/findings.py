@@ -81,8 +81,8 @@ def level(probabilities: NDArray[np.float32], usual: float) -> float:
 
     If points are as likely a tumour's as ``probabilities`` (m, m) say, the most likely k of them have
     the expected Dice 2 * sum of those k / (k + sum of all), nearly, and the best cut is half of that
-    Dice (Lipton et al., ECML 2014, for F1): a sure outline is cut near one half, a vague one lower. Not
-    under ``LEAST_LEVEL``, nor under ``usual`` where that is lower still.
+    Dice (Lipton et al., ECML 2014, for F1): a sure outline is cut near one half, a vague one lower, but
+    never under the lower of ``LEAST_LEVEL`` and ``usual``, above which a point counts as a tumour's.
     """
     least = min(LEAST_LEVEL, usual)
     ranked = np.sort(probabilities, axis=None)[::-1].astype(np.float64)
