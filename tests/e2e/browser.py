@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 CHROMIUM = shutil.which("chromium") or ""
 QUIET = (
@@ -43,6 +43,11 @@ def open_case(page: Page, url: str, reference: str, question: str = "", **more: 
         page.get_by_label(label.replace("_", " ").capitalize()).fill(value)
     page.get_by_role("button", name="Open case").click()
     page.get_by_text("Drop images here").wait_for()
+
+
+def wait_for_keys(page: Page) -> None:
+    """A heading can stand before the script that hears the keys has run; the script shows this button."""
+    expect(page.locator("[data-keys-open]")).to_be_visible()
 
 
 def choose_files(page: Page, files: dict[str, bytes]) -> None:

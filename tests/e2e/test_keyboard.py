@@ -4,7 +4,7 @@ import re
 
 from playwright.sync_api import Page, expect
 
-from tests.e2e.browser import choose_files, open_case
+from tests.e2e.browser import choose_files, open_case, wait_for_keys
 from tests.e2e.phantom import head_png
 from tests.e2e.portal import CLINICIAN, PASSWORD, RunningPortal
 
@@ -18,7 +18,6 @@ def test_the_keyboard_alone_finds_reads_and_signs_a_case(
     expect(at_work.locator(".provenance a")).to_have_count(2)
 
     keys, focus, heading = page.keyboard, page.locator(":focus"), page.get_by_role("heading", level=1)
-    listening = page.locator("[data-keys-open]")  # shown by the script that hears the keys
     page.goto(portal.url)
     expect(page.get_by_label("Username")).to_be_focused()
     keys.type(CLINICIAN)
@@ -26,7 +25,7 @@ def test_the_keyboard_alone_finds_reads_and_signs_a_case(
     keys.type(PASSWORD)
     keys.press("Enter")
     expect(heading).to_have_text("Worklist")
-    expect(listening).to_be_visible()
+    wait_for_keys(page)
 
     keys.press("/")
     keys.type("no-mouse")
@@ -35,7 +34,7 @@ def test_the_keyboard_alone_finds_reads_and_signs_a_case(
     expect(focus).to_have_text("NO-MOUSE")
     keys.press("Enter")
     expect(heading).to_have_text("NO-MOUSE")
-    expect(listening).to_be_visible()
+    wait_for_keys(page)
     keys.press("?")
     told = page.get_by_role("dialog")
     expect(told.get_by_role("row", name=re.compile("^r.*Review"))).to_have_count(1)
@@ -58,10 +57,10 @@ def test_the_keyboard_alone_finds_reads_and_signs_a_case(
     expect(page.get_by_role("button", name="Invert")).to_have_attribute("aria-pressed", "true")
     keys.type("gc")
     expect(heading).to_have_text("NO-MOUSE")
-    expect(listening).to_be_visible()
+    wait_for_keys(page)
     keys.type("gr")
     expect(page.get_by_role("heading", name="What you sign")).to_be_visible()
-    expect(listening).to_be_visible()
+    wait_for_keys(page)
     keys.press("s")
     expect(page.get_by_text("That was the last case of this list.")).to_be_visible()
     expect(page.get_by_role("row").filter(has_text="NO-MOUSE")).to_contain_text("Signed")

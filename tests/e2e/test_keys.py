@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.browser import open_case
+from tests.e2e.browser import open_case, wait_for_keys
 from tests.e2e.portal import RunningPortal
 
 
@@ -51,6 +51,7 @@ def test_rows_are_walked_and_opened(page: Page) -> None:
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_contain_text("KEY-")
     for keys, heading in (("gu", "Add scans"), ("gh", "History"), ("gw", "Worklist"), ("gf", "Figures")):
+        wait_for_keys(page)
         page.keyboard.type(keys)
         expect(page.get_by_role("heading", level=1)).to_contain_text(heading)
 
@@ -85,6 +86,7 @@ def test_keys_of_one_letter_can_be_switched_off(page: Page, portal: RunningPorta
         expect(page.get_by_text("Your settings are kept.")).to_be_visible()
 
     switch(False)
+    wait_for_keys(page)
     page.keyboard.press("?")
     page.keyboard.type("gw")
     expect(page.get_by_role("dialog")).to_be_hidden()

@@ -5,6 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.e2e.browser import wait_for_keys
 from tests.e2e.portal import RunningPortal
 
 CASES = 10_000
@@ -57,16 +58,15 @@ def test_one_case_of_ten_thousand_is_found_opened_and_gone_on_from_by_keys(
     page.goto(f"{portal.url}/?status=50")
     second = page.locator("[data-row]").nth(1).inner_text()
     page.keyboard.press("j")
-    listening = page.locator("[data-keys-open]")  # shown by the script that hears the keys
     with page.expect_navigation():
         page.keyboard.press("Enter")
-    expect(listening).to_be_visible()
+    wait_for_keys(page)
     page.keyboard.press("n")
     expect(page.get_by_role("heading", level=1)).to_have_text(second)
-    expect(listening).to_be_visible()
+    wait_for_keys(page)
     page.keyboard.type("gw")
     page.get_by_role("heading", name="Worklist").wait_for()
-    expect(listening).to_be_visible()
+    wait_for_keys(page)
     page.keyboard.press("/")
     page.keyboard.type(second)
     expect(page).to_have_url(re.compile(rf"[?&]q={second}"))
