@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,8 @@ def train(chosen: argparse.Namespace) -> int:
     from ml import recipe
 
     found = recipe.read(chosen.recipe)
+    if chosen.seed is not None:
+        found = replace(found, seed=chosen.seed)
     from ml import train as training
 
     print(training.train(found, chosen.data, chosen.out))
@@ -86,7 +89,12 @@ def export(chosen: argparse.Namespace) -> int:
     exporting.log.setLevel(logging.INFO)
     print(
         exporting.export(
-            chosen.runs, chosen.version, chosen.data, chosen.bundles, calibrated_by=chosen.calibrated_by
+            chosen.runs,
+            chosen.version,
+            chosen.data,
+            chosen.bundles,
+            calibrated_by=chosen.calibrated_by,
+            shares=chosen.shares,
         )
     )
     return 0
@@ -177,6 +185,7 @@ def _add_making(commands: Any) -> None:
     learn = _command(commands, "train", train, "train a recipe, or go on where it stopped")
     learn.add_argument("recipe", help="a name in ml/recipes or a TOML file")
     learn.add_argument("--out", type=Path, required=True, metavar="RUN")
+    learn.add_argument("--seed", type=int, help="another one than the recipe's")
     many = _command(commands, "study", study, "train and compare the candidates of a study")
     many.add_argument("study", help="a name in ml/studies or a TOML file")
     many.add_argument("--out", type=Path, required=True, metavar="RUNS")
@@ -186,6 +195,8 @@ def _add_making(commands: Any) -> None:
     seal.add_argument("--bundles", type=Path, default=bundle.BUNDLES)
     text = "whose temperature and thresholds hold, where the runs have learnt all patients"
     seal.add_argument("--calibrated-by", type=Path, metavar="BUNDLE", help=text)
+    text = "what each run counts for, such as 1 2 (default: all the same)"
+    seal.add_argument("--shares", type=float, nargs="+", default=(), metavar="SHARE", help=text)
     tell = _command(commands, "report", report, "figures of a bundle on what it has not learnt", bundle=True)
     tell.add_argument("--json", type=Path, metavar="OUT", help="also write the figures there")
     tell.add_argument("--markdown", action="store_true", help="tables for the documentation")

@@ -23,8 +23,9 @@ class Network:
 
     ``start`` is what to begin with instead of random weights: the folder of a finished run or of a
     bundle that has such a network, MobileNetV2's own file, or the package of EfficientNet-Lite0's
-    weights; the first blocks of those two then stay as they are.
-    ``members`` are the networks of an ``ensemble``, trained by themselves.
+    weights; the first blocks of those two then stay as they are. Of several, their mean.
+    ``members`` are the networks of an ``ensemble``, trained by themselves, and ``shares`` what each of
+    them has in its logits; without them each has the same.
     """
 
     kind: str
@@ -33,14 +34,18 @@ class Network:
     blocks: int = 1
     dropout: float = 0.0
     l1: float = 0.0
-    start: str = ""
+    start: tuple[str, ...] = ()
     members: tuple["Network", ...] = ()
+    shares: tuple[float, ...] = ()
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any]) -> "Network":
-        """Raises TypeError where a key is unknown or missing."""
+        """One ``start`` may be a plain string. Raises TypeError where a key is unknown or missing."""
         members = tuple(cls.from_values(member) for member in values.get("members", ()))
-        return cls(**{**values, "members": members})
+        start = values.get("start", ())
+        starts = tuple(filter(None, [start] if isinstance(start, str) else start))
+        shares = tuple(values.get("shares", ()))
+        return cls(**{**values, "members": members, "start": starts, "shares": shares})
 
 
 @dataclass(frozen=True)
@@ -104,12 +109,27 @@ class Recipe:
 
 
 def read(name: str) -> Recipe:
-    """The recipe of this name in ``ml/recipes``, or of a TOML file given by its path."""
+    """The recipe of this name in ``ml/recipes``, or of a TOML file given by its path.
+
+    ``base`` in it names another recipe, of which it says the differences alone.
+    """
     path = Path(name) if name.endswith(".toml") else RECIPES / f"{name}.toml"
     if not path.is_file():
         known = ", ".join(sorted(p.stem for p in RECIPES.glob("*.toml")))
         raise RecipeError(f"There is no recipe {name}; there are: {known}.")
-    return parse(path.stem, tomllib.loads(path.read_text("utf-8")))
+    values = tomllib.loads(path.read_text("utf-8"))
+    base = values.pop("base", None)
+    return parse(path.stem, changed(read(base).as_dict(), values) if base else values)
+
+
+def changed(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The same recipe with other values, and some keys of its sections replaced."""
+    sections = {key: value for key, value in changes.items() if isinstance(value, Mapping)}
+    return {
+        **values,
+        **changes,
+        **{key: {**values.get(key, {}), **section} for key, section in sections.items()},
+    }
 
 
 def parse(name: str, values: Mapping[str, Any]) -> Recipe:
@@ -128,19 +148,21 @@ def parse(name: str, values: Mapping[str, Any]) -> Recipe:
         raise RecipeError(f"Recipe {name}: {error}") from None
 
 
-def joined(recipes: Sequence[Recipe]) -> Recipe:
+def joined(recipes: Sequence[Recipe], shares: Sequence[float] = ()) -> Recipe:
     """One recipe for networks that answer together; the first one names the seed and the schedule.
 
     Not ``mirrored``: an ensemble has mirrored pictures of its own. Raises RecipeError where they are
-    not for the same pictures, or have not learnt the same slices.
+    not for the same pictures, have not learnt the same slices, or where ``shares`` are not theirs.
     """
+    if shares and (len(shares) != len(recipes) or min(shares) <= 0):
+        raise RecipeError(f"{len(recipes)} networks that answer together need as many shares above 0.")
     first, *others = recipes
     if not others:
         return first
     if any(_common(other) != _common(first) for other in others):
         raise RecipeError("Networks that answer together must have learnt the same slices at one size.")
     members = tuple(recipe.network for recipe in recipes)
-    together = Network("ensemble", first.network.size, members=members)
+    together = Network("ensemble", first.network.size, members=members, shares=tuple(shares))
     name = " + ".join(recipe.name for recipe in recipes)
     return replace(first, name=name, network=together, mirrored=False)
 

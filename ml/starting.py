@@ -14,12 +14,21 @@ RUN_WEIGHTS = "best.weights.h5"
 
 
 def start(model: Any, network: Network, pictures: NDArray[np.float32]) -> None:
-    """Give ``model`` the weights that ``network.start`` names.
+    """Give ``model`` the weights that ``network.start`` names, or the mean of several.
 
+    Runs that began alike and learnt in different orders have a mean that errs less than each of them
+    (Wortsman et al., ICML 2022; of sources that were never seen, Ramé et al., NeurIPS 2022).
     ``pictures`` (n, side, side, 1) are some of those to learn from: a bundle's network comes without
     the statistics of its normalisation. Raises RecipeError where there are no such weights.
     """
-    place = Path(network.start)
+    found = []
+    for place in network.start:
+        _give(model, network, Path(place), pictures)
+        found.append(model.get_weights())
+    model.set_weights([np.mean(values, axis=0) for values in zip(*found, strict=True)])
+
+
+def _give(model: Any, network: Network, place: Path, pictures: NDArray[np.float32]) -> None:
     if (place / bundle.MANIFEST).is_file():
         model.set_weights(_released(place, network).get_weights())
         networks.unfold(model, pictures)
@@ -27,7 +36,7 @@ def start(model: Any, network: Network, pictures: NDArray[np.float32]) -> None:
         model.load_weights(place / RUN_WEIGHTS)
     elif place.is_file() and _has(model, networks.MOBILENET):
         _imagenet(model, place)
-    elif network.start == efficientnet.PACKAGE and _has(model, efficientnet.NAME):
+    elif str(place) == efficientnet.PACKAGE and _has(model, efficientnet.NAME):
         efficientnet.give_weights(model.get_layer(efficientnet.NAME))
     else:
         raise RecipeError(f"There are no starting weights {place} for {network.kind}.")

@@ -72,19 +72,12 @@ def _trial(study: Mapping[str, Any], candidate: Mapping[str, Any], test: Mapping
     base = recipe.read(study["base"])
     values = base.as_dict()
     for change in (study.get("base_changes", {}), changes, place):
-        values = _changed(values, change)
+        values = recipe.changed(values, change)
     name = f"{candidate['name']}, {test['name']}"
     members = tuple(candidate.get("members", ()))
     if unknown := set(members) - {one["name"] for one in study["candidate"]}:
         raise RecipeError(f"{candidate['name']} is made of candidates that there are not: {sorted(unknown)}.")
     return Trial(candidate["name"], test["name"], recipe.parse(name, values), base.data.tables, members)
-
-
-def _changed(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """The same sections with some of their keys replaced."""
-    sections = {key: value for key, value in changes.items() if isinstance(value, Mapping)}
-    merged = {key: {**values.get(key, {}), **section} for key, section in sections.items()}
-    return {**values, **merged}
 
 
 def run(name: str, data: Path, out: Path) -> Table:

@@ -1,6 +1,5 @@
 """The networks: shapes, the seed's own layers, sizes, and normalisation that is Keras' own but fused."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import pytest
 
 from ml import networks, recipe
 from ml.normalisation import BatchNormalization
-from ml.recipe import Network, RecipeError
+from ml.recipe import Network
 
 TINY = {
     "seed_cnn": Network("seed_cnn", size=32, dropout=0.3, l1=1e-5),
@@ -66,33 +65,25 @@ def test_a_network_of_any_size_has_the_same_weights_as_one_of_its_own_size() -> 
     assert free.predict_on_batch(x[:, :32, :32])[2].shape == (2, 8, 8, 1)
 
 
+@pytest.mark.parametrize("shares", [(), (1.0, 2.0)])
 def test_an_ensemble_gives_the_mean_answer_of_its_members_to_a_picture_and_its_mirror_image(
-    tmp_path: Path,
+    shares: tuple[float, ...], tmp_path: Path
 ) -> None:
     network = TINY["residual_unet"]
     alone = [networks.build(network, seed=seed) for seed in (1, 2)]
     files = [tmp_path / f"{index}.weights.h5" for index in range(2)]
     for model, path in zip(alone, files, strict=True):
         model.save_weights(path)
-    together = networks.build(TINY["ensemble"], seed=3)
-    networks.load(together, TINY["ensemble"], files)
+    whole = replace(TINY["ensemble"], shares=shares)
+    together = networks.build(whole, seed=3)
+    networks.load(together, whole, files)
     x = np.random.default_rng(0).random((2, 64, 64, 1), np.float32)
     logits, embedding, mask = together.predict_on_batch(x)
     one, this, drawn = alone[0].predict_on_batch(x)
     other, that, outlined = alone[1].predict_on_batch(x[:, :, ::-1])
-    assert np.allclose(logits, (one + other) / 2, atol=1e-4)
+    assert np.allclose(logits, np.average([one, other], axis=0, weights=shares or None), atol=1e-4)
     assert np.allclose(mask, (drawn + outlined[:, :, ::-1]) / 2, atol=1e-4)
     assert np.allclose(embedding, np.concatenate([this, that], axis=1), atol=1e-4)
-
-
-def test_networks_that_learnt_other_slices_do_not_answer_together() -> None:
-    one = recipe.read("outline")
-    assert recipe.joined([one]) is one
-    together = recipe.joined([one, recipe.read("transfer")])
-    assert together.network.members[0] == one.network and not together.mirrored
-    assert recipe.parse("again", json.loads(json.dumps(together.as_dict()))).network == together.network
-    with pytest.raises(RecipeError, match="the same slices"):
-        recipe.joined([one, replace(one, data=replace(one.data, fold=1))])
 
 
 @pytest.mark.parametrize("kind", ["residual_unet", "mobilenet_unet", "efficientnet_unet", "ensemble"])
@@ -154,23 +145,3 @@ def test_a_frozen_fused_normalisation_keeps_what_it_knows_and_normalises_as_kera
         layer.trainable = False
     assert np.allclose(ours(x, training=True), theirs(x, training=True), atol=1e-4)
     assert all(np.array_equal(one, other) for one, other in zip(ours.get_weights(), known, strict=True))
-
-
-def test_every_recipe_in_the_folder_is_understood() -> None:
-    names = sorted(path.stem for path in recipe.RECIPES.glob("*.toml"))
-    assert {"seed_cnn", "seed_cnn_dev", "residual", "outline", "transfer", "published", "varied"} <= set(
-        names
-    )
-    assert all(recipe.read(name).network.kind in networks.BUILDERS for name in names)
-
-
-def test_an_unknown_recipe_names_those_there_are() -> None:
-    with pytest.raises(RecipeError, match="residual"):
-        recipe.read("resnet152")
-
-
-def test_a_misspelt_key_is_refused() -> None:
-    values = recipe.read("outline").as_dict()
-    values["training"]["learningrate"] = 1
-    with pytest.raises(RecipeError, match="learningrate"):
-        recipe.parse("x", values)

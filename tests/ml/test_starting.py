@@ -18,9 +18,9 @@ from tests.ml.test_networks import TINY
 PICTURES = np.random.default_rng(0).random((8, 64, 64, 1), np.float32)
 
 
-def started(network: Network, place: Path, seed: int = 1) -> keras.Model:
-    network = replace(network, start=str(place))
-    model = networks.build(network, seed=seed, any_size=True)
+def started(network: Network, *places: Path) -> keras.Model:
+    network = replace(network, start=tuple(map(str, places)))
+    model = networks.build(network, seed=1, any_size=True)
     starting.start(model, network, PICTURES)
     return model
 
@@ -62,6 +62,16 @@ def test_a_network_may_begin_where_a_finished_run_ended(kind: str, tmp_path: Pat
     finished.save_weights(tmp_path / starting.RUN_WEIGHTS)
     for one, other in zip(finished.get_weights(), started(TINY[kind], tmp_path).get_weights(), strict=True):
         assert np.array_equal(one, other)
+
+
+def test_a_network_may_begin_with_the_mean_of_several_finished_runs(tmp_path: Path) -> None:
+    finished = {tmp_path / str(seed): networks.build(TINY["residual_unet"], seed=seed) for seed in (2, 3)}
+    for run, model in finished.items():
+        run.mkdir()
+        model.save_weights(run / starting.RUN_WEIGHTS)
+    mean = started(TINY["residual_unet"], *finished).get_weights()
+    for found, one, other in zip(mean, *(model.get_weights() for model in finished.values()), strict=True):
+        assert np.allclose(found, (one + other) / 2)
 
 
 def released(folder: Path, network: Network) -> tuple[Path, keras.Model]:

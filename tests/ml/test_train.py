@@ -181,7 +181,7 @@ def test_a_run_that_goes_on_from_another_begins_with_its_weights(
     run: Path, folder: Path, tmp_path: Path
 ) -> None:
     still = tiny.recipe(epochs=1, learning_rate=0.0, ema=0.0)
-    recipe = replace(still, network=replace(still.network, start=str(run)))
+    recipe = replace(still, network=replace(still.network, start=(str(run),)))
     train.train(recipe, folder, tmp_path / "further")
     kernels = zip(weights(run), weights(tmp_path / "further"), strict=True)
     assert all(np.array_equal(before, after) for before, after in kernels if before.ndim > 1)

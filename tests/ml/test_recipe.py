@@ -1,0 +1,86 @@
+"""Recipes: read, built on one another, refused where they say what nobody understands, and joined."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ml import __main__ as program
+from ml import networks, train
+from ml.recipe import RECIPES, Recipe, RecipeError, joined, parse, read
+
+
+def test_every_recipe_in_the_folder_is_understood() -> None:
+    names = sorted(path.stem for path in RECIPES.glob("*.toml"))
+    assert {"seed_cnn", "seed_cnn_dev", "residual", "outline", "transfer", "published", "varied"} <= set(
+        names
+    )
+    assert all(read(name).network.kind in networks.BUILDERS for name in names)
+
+
+def test_an_unknown_recipe_names_those_there_are() -> None:
+    with pytest.raises(RecipeError, match="residual"):
+        read("resnet152")
+
+
+def test_a_misspelt_key_is_refused() -> None:
+    values = read("outline").as_dict()
+    values["training"]["learningrate"] = 1
+    with pytest.raises(RecipeError, match="learningrate"):
+        parse("x", values)
+
+
+def test_a_recipe_built_on_another_says_the_differences_alone(tmp_path: Path) -> None:
+    path = tmp_path / "other.toml"
+    path.write_text('base = "varied"\nseed = 99\n[network]\nstart = ["a", "b"]\n[training]\nepochs = 3\n')
+    base, other = read("varied"), read(str(path))
+    assert (other.name, other.seed, other.network.start) == ("other", 99, ("a", "b"))
+    assert other == replace(
+        base,
+        name="other",
+        seed=99,
+        network=replace(base.network, start=("a", "b")),
+        training=replace(base.training, epochs=3),
+    )
+
+
+def test_shares_of_the_slices_are_replaced_as_a_whole(tmp_path: Path) -> None:
+    path = tmp_path / "other.toml"
+    path.write_text('base = "varied"\n[data.weights]\n"glioma/figshare" = 1.0\n')
+    assert read(str(path)).data.weights == {"glioma/figshare": 1.0}
+
+
+def test_a_base_that_there_is_not_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "other.toml"
+    path.write_text('base = "nowhere"\n')
+    with pytest.raises(RecipeError, match="nowhere"):
+        read(str(path))
+
+
+def test_a_recipe_may_be_trained_with_another_seed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    learnt: list[Recipe] = []
+
+    def remember(recipe: Recipe, data: Path, out: Path) -> Path:
+        learnt.append(recipe)
+        return out
+
+    monkeypatch.setattr(train, "train", remember)
+    assert program.main(["train", "marked", "--out", str(tmp_path), "--seed", "18"]) == 0
+    assert learnt == [replace(read("marked"), seed=18)]
+
+
+def test_networks_that_learnt_other_slices_do_not_answer_together() -> None:
+    one = read("outline")
+    assert joined([one]) is one
+    together = joined([one, read("transfer")], [1, 2])
+    assert together.network.members[0] == one.network and not together.mirrored
+    assert parse("again", json.loads(json.dumps(together.as_dict()))).network == together.network
+    with pytest.raises(RecipeError, match="the same slices"):
+        joined([one, replace(one, data=replace(one.data, fold=1))])
+
+
+@pytest.mark.parametrize("shares", [[1], [1, 2, 3], [0, 1]])
+def test_every_network_that_answers_together_has_a_share_of_its_own(shares: list[float]) -> None:
+    with pytest.raises(RecipeError, match="shares above 0"):
+        joined([read("outline"), read("transfer")], shares)
