@@ -31,7 +31,8 @@ class Augmentation:
 
     ``rotations`` are degrees of which one is drawn; ``turn`` the chance of any angle of the circle
     instead. ``zoom``, ``shift``, ``stretch`` and ``gamma`` are the largest relative changes.
-    ``paste`` is the chance that a healthy slice is given the tumour of another slice.
+    ``heal`` is the chance that a healthy slice is one that had a meningioma, ``paste`` that it is given
+    the tumour of another slice.
     """
 
     rotations: tuple[float, ...] = (0.0,)
@@ -46,6 +47,7 @@ class Augmentation:
     jumble: float = 0.0
     invert: float = 0.0
     lesion: float = 0.0
+    heal: float = 0.0
     paste: float = 0.0
     bias: float = 0.0
     blur: float = 0.0
@@ -145,26 +147,7 @@ def vary(sample: Sample, size: int, how: Augmentation, rng: Random) -> Variant:
     return replace(variant, picture=picture)
 
 
-def paste(healthy: Sample, donor: Sample) -> Sample | None:
-    """``healthy`` with the outlined tumour of ``donor`` in the same place; None where no head is there.
-
-    The tumour's grey values are moved so that its surroundings are as bright as before.
-    """
-    if donor.mask is None or not donor.mask.any():
-        return None
-    tumour = donor.mask > 0
-    if (healthy.depths[tumour] > 25).mean() < 0.9:
-        return None
-    near = ndimage.binary_dilation(tumour, iterations=8) & ~tumour & (healthy.depths > 25)
-    if not near.any():
-        return None
-    shift = float(healthy.picture[near].mean()) - float(donor.picture[near].mean())
-    share = _soft(donor.mask)
-    mixed = (1 - share) * healthy.picture + share * (donor.picture + shift)
-    return replace(healthy, picture=np.clip(mixed, 0, 255).astype(np.uint8), mask=donor.mask)
-
-
-def _soft(mask: Grey) -> NDArray[np.floating]:
+def soft(mask: Grey) -> NDArray[np.floating]:
     """The mask in [0, 1] with an edge of a few pixels."""
     blurred = PIL.Image.fromarray(mask).filter(PIL.ImageFilter.GaussianBlur(2))
     return np.asarray(blurred, np.float32) / 255
@@ -173,7 +156,7 @@ def _soft(mask: Grey) -> NDArray[np.floating]:
 def _recolour_lesion(sample: Sample, mask: Grey, rng: Random) -> Sample:
     """The tumour darker or brighter than it was: sequences differ in that more than in anything."""
     change = rng.choice([-1, 1]) * rng.uniform(25, 120)
-    picture = np.clip(sample.picture + change * _soft(mask), 0, 255).astype(np.uint8)
+    picture = np.clip(sample.picture + change * soft(mask), 0, 255).astype(np.uint8)
     return replace(sample, picture=picture)
 
 

@@ -6,6 +6,7 @@ Everything is decoded once, at ``ROOM_TO_TURN`` times the network's side, and ke
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +15,7 @@ import PIL.Image
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from ml import augment, datasets, images, outlines, preprocess, strangers
+from ml import augment, datasets, images, lesions, outlines, preprocess, strangers
 from ml.augment import Augmentation, Grey, Sample, Variant
 from ml.datasets import Row
 from ml.labels import CLASSES, NO_TUMOUR
@@ -76,6 +77,21 @@ class Examples:
             if row.mask or row.border:
                 found.setdefault(row.view, []).append(index)
         return found
+
+    @cached_property
+    def healed(self) -> tuple[tuple[Sample, ...], ...]:
+        """Slices of tumour patients without their tumour, where that can be done, by source.
+
+        Only in views of which one half resembles the other, and of tumours that are outlined as a
+        whole: the outlines of figshare's gliomas leave their oedema out.
+        """
+        found: dict[str, list[Sample]] = {}
+        for index, row in enumerate(self.rows):
+            whole = bool(row.mask) or (bool(row.border) and row.label == "meningioma")
+            healed = lesions.heal(self.sample(index)) if whole and row.view != "sagittal" else None
+            if healed is not None:
+                found.setdefault(row.source, []).append(healed)
+        return tuple(map(tuple, found.values()))
 
 
 def load(recipe: Recipe, data: Path, rows: Sequence[Row]) -> Examples:
@@ -155,12 +171,15 @@ def batches(recipe: Recipe, examples: Examples, epoch: int, steps: int, size: in
 def _known(
     examples: Examples, index: int, donors: dict[str, list[int]], size: int, how: Augmentation, rng: Random
 ) -> tuple[Variant, int | None]:
-    """A variant of a slice and its class; a healthy one may be given a tumour."""
+    """A variant of a slice and its class; a healthy one may be one that was healed, or be given a tumour."""
     row, sample = examples.rows[index], examples.sample(index)
     label = row.target
+    if row.label == NO_TUMOUR and how.heal and examples.healed and rng.random() < how.heal:
+        of_source = examples.healed[rng.integers(len(examples.healed))]
+        return augment.vary(of_source[rng.integers(len(of_source))], size, how, rng), label
     if row.label == NO_TUMOUR and donors.get(row.view) and rng.random() < how.paste:
         donor = int(rng.choice(donors[row.view]))
-        pasted = augment.paste(sample, examples.sample(donor))
+        pasted = lesions.paste(sample, examples.sample(donor))
         if pasted is not None:
             sample, label = pasted, examples.rows[donor].target
     return augment.vary(sample, size, how, rng), label

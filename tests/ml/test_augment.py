@@ -170,21 +170,6 @@ def test_recolouring_a_lesion_changes_nothing_far_from_it() -> None:
     assert changed[32:44, 54:66].mean() > 15 and changed[:, :40].max() <= 1
 
 
-def test_a_pasted_tumour_brings_its_outline_and_leaves_the_rest() -> None:
-    donor = sample(np.where(DISC > 0, 240, PICTURE).astype(np.uint8))
-    pasted = augment.paste(sample(mask=np.zeros_like(DISC)), donor)
-    assert pasted is not None and np.array_equal(pasted.mask, DISC)
-    changed = np.abs(pasted.picture.astype(int) - PICTURE)
-    assert changed[34:42, 56:64].mean() > 20 and changed[:, :40].max() == 0
-
-
-def test_no_tumour_is_pasted_outside_the_head() -> None:
-    outside = np.zeros_like(DISC)
-    outside[:8, :8] = 255
-    assert augment.paste(sample(), sample(mask=outside)) is None
-    assert augment.paste(sample(), sample(mask=None)) is None
-
-
 def test_the_brain_is_told_from_the_scalp_by_the_dark_skull_between_them() -> None:
     picture = bytes_of(brain(height=160, width=160, tumour=False))
     found = augment.brain(picture) > 0
