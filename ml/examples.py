@@ -26,6 +26,9 @@ SMALLEST: Final = 1e-12
 UNKNOWN: Final = 128
 """The value of a mask, otherwise 0 to 255, that nobody has drawn; masks hold it everywhere or nowhere."""
 
+HEALED: Final = ("meningioma/figshare", "glioma/lgg_flair")
+"""The tumours that ``Examples.healed`` takes out."""
+
 Random = np.random.Generator
 
 
@@ -82,13 +85,14 @@ class Examples:
     def healed(self) -> tuple[tuple[Sample, ...], ...]:
         """Slices of tumour patients without their tumour, where that can be done, by source.
 
-        Only in views of which one half resembles the other, and of tumours that are outlined as a
-        whole: the outlines of figshare's gliomas leave their oedema out.
+        Only in views of which one half resembles the other, and of tumours that are outlined where
+        they are seen: not of figshare's gliomas, whose outlines leave their oedema out, nor of
+        low-grade ones on T1, which are outlined by what FLAIR shows.
         """
         found: dict[str, list[Sample]] = {}
         for index, row in enumerate(self.rows):
-            whole = bool(row.mask) or (bool(row.border) and row.label == "meningioma")
-            healed = lesions.heal(self.sample(index)) if whole and row.view != "sagittal" else None
+            known = row.cell in HEALED and row.view != "sagittal"
+            healed = lesions.heal(self.sample(index)) if known else None
             if healed is not None:
                 found.setdefault(row.source, []).append(healed)
         return tuple(map(tuple, found.values()))

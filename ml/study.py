@@ -1,10 +1,11 @@
 """A study: several candidates, each trained without some slices and tested on them.
 
 A study is a TOML file of ``ml/studies``: the ``base`` recipe, ``[base_changes]`` that every run gets
-(a smaller budget), ``[[candidate]]`` with a name and what is changed of the recipe, ``[[together]]``
-with a name and the candidates (``members``) whose answers are averaged, ``[[test]]`` with a name and
-``fold`` or ``without`` (sources). Every finished run is kept, so a study that was stopped goes on. The
-holdout takes no part.
+(a smaller budget), ``[[candidate]]`` with a name, what is changed of the recipe, and perhaps candidates
+``after`` which it goes on (of several, from the mean of their weights), ``[[together]]`` with a name
+and the candidates (``members``) whose answers are averaged, ``[[test]]`` with a name and ``fold`` or
+``without`` (sources). Every finished run is kept, so a study that was stopped goes on. The holdout
+takes no part.
 """
 
 import json
@@ -17,7 +18,18 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ml import calibrate, datasets, decision, evaluate, familiarity, networks, recipe, tables, train
+from ml import (
+    calibrate,
+    datasets,
+    decision,
+    evaluate,
+    familiarity,
+    networks,
+    operating,
+    recipe,
+    tables,
+    train,
+)
 from ml.datasets import Row
 from ml.evaluate import Answers
 from ml.labels import CLASSES, REFUSED
@@ -28,12 +40,14 @@ from ml.tables import Table
 STUDIES: Final = Path(__file__).resolve().parent / "studies"
 ANSWERS: Final = "answers.npz"
 TINY: Final = 1e-12
+ROC_AREA: Final = "roc_area"
 MEASURES: Final = (
     "accuracy",
     "macro_recall",
     "tumour_accuracy",
     "tumour_sensitivity",
     "specificity",
+    ROC_AREA,
     REFUSED,
 )
 
@@ -42,6 +56,7 @@ MEASURES: Final = (
 class Trial:
     """One training of a candidate and the test it is for, on slices of these ``tables``.
 
+    It begins with the mean weights of the candidates that it comes ``after``, for the same test.
     With ``members`` nothing is trained: the answers of these candidates are averaged.
     """
 
@@ -50,6 +65,7 @@ class Trial:
     recipe: Recipe
     tables: tuple[str, ...]
     members: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
 
 
 def read(name: str) -> list[Trial]:
@@ -67,17 +83,19 @@ def read(name: str) -> list[Trial]:
 
 
 def _trial(study: Mapping[str, Any], candidate: Mapping[str, Any], test: Mapping[str, Any]) -> Trial:
-    changes = {key: value for key, value in candidate.items() if key not in ("name", "members")}
+    changes = {key: value for key, value in candidate.items() if key not in ("name", "members", "after")}
     place = {"data": {key: value for key, value in test.items() if key != "name"}}
     base = recipe.read(study["base"])
     values = base.as_dict()
     for change in (study.get("base_changes", {}), changes, place):
         values = recipe.changed(values, change)
     name = f"{candidate['name']}, {test['name']}"
-    members = tuple(candidate.get("members", ()))
-    if unknown := set(members) - {one["name"] for one in study["candidate"]}:
+    members, after = (tuple(candidate.get(key, ())) for key in ("members", "after"))
+    if unknown := {*members, *after} - {one["name"] for one in study["candidate"]}:
         raise RecipeError(f"{candidate['name']} is made of candidates that there are not: {sorted(unknown)}.")
-    return Trial(candidate["name"], test["name"], recipe.parse(name, values), base.data.tables, members)
+    return Trial(
+        candidate["name"], test["name"], recipe.parse(name, values), base.data.tables, members, after
+    )
 
 
 def run(name: str, data: Path, out: Path) -> Table:
@@ -95,9 +113,16 @@ def _answers(trial: Trial, data: Path, out: Path) -> Answers:
         return _together([_load(_folder(out, member, trial.test) / ANSWERS) for member in trial.members])
     folder = _folder(out, trial.candidate, trial.test)
     if not (folder / ANSWERS).is_file():
-        weights = train.train(trial.recipe, data, folder)
+        weights = train.train(_begun(trial, out), data, folder)
         _save(folder / ANSWERS, _tested(trial, data, weights))
     return _load(folder / ANSWERS)
+
+
+def _begun(trial: Trial, out: Path) -> Recipe:
+    """The recipe with the runs of the candidates before as its start."""
+    start = tuple(str(_folder(out, name, trial.test)) for name in trial.after)
+    network = replace(trial.recipe.network, start=start) if start else trial.recipe.network
+    return replace(trial.recipe, network=network)
 
 
 def _together(parts: Sequence[Answers]) -> Answers:
@@ -193,7 +218,7 @@ def _over_folds(pairs: Sequence[tuple[Trial, Answers]]) -> dict[str, dict[str, A
 
 
 def _figures(trial: Trial, found: Answers) -> dict[str, Any]:
-    figures = evaluate.figures(found)
+    figures = {**evaluate.figures(found), ROC_AREA: operating.roc_area(found)}
     if trial.members:
         return figures
     return {**figures, REFUSED: Bootstrap(found.groups).share(np.array(found.outcomes) == REFUSED)}
@@ -213,6 +238,6 @@ def _means(
 
 
 def _mean(runs: Sequence[Mapping[str, Any]], measure: str) -> str:
-    values = [found[measure]["value"] for found in runs if measure in found]
+    values = [found[measure]["value"] for found in runs if found.get(measure)]
     values = [value for value in values if value is not None]
     return tables.short(float(np.mean(values)) if values else None)
