@@ -89,12 +89,7 @@ def export(chosen: argparse.Namespace) -> int:
     exporting.log.setLevel(logging.INFO)
     print(
         exporting.export(
-            chosen.runs,
-            chosen.version,
-            chosen.data,
-            chosen.bundles,
-            calibrated_by=chosen.calibrated_by,
-            shares=chosen.shares,
+            chosen.runs, chosen.version, chosen.data, chosen.bundles, calibrated_by=chosen.calibrated_by
         )
     )
     return 0
@@ -195,8 +190,6 @@ def _add_making(commands: Any) -> None:
     seal.add_argument("--bundles", type=Path, default=bundle.BUNDLES)
     text = "whose temperature and thresholds hold, where the runs have learnt all patients"
     seal.add_argument("--calibrated-by", type=Path, metavar="BUNDLE", help=text)
-    text = "what each run counts for, such as 1 2 (default: all the same)"
-    seal.add_argument("--shares", type=float, nargs="+", default=(), metavar="SHARE", help=text)
     tell = _command(commands, "report", report, "figures of a bundle on what it has not learnt", bundle=True)
     tell.add_argument("--json", type=Path, metavar="OUT", help="also write the figures there")
     tell.add_argument("--markdown", action="store_true", help="tables for the documentation")

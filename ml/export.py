@@ -81,11 +81,8 @@ def export(
     data: Path,
     root: Path = bundle.BUNDLES,
     calibrated_by: Path | None = None,
-    shares: Sequence[float] = (),
 ) -> Path:
     """Write and seal ``root/version``; several ``runs`` become one network that averages their answers.
-
-    ``shares`` weigh the runs' logits, one number each; without them all count the same.
 
     Networks that have learnt all patients of ``dev`` are ``calibrated_by`` the bundle of alike ones
     from which some were held back. Raises BundleError where LiteRT and Keras disagree
@@ -94,7 +91,7 @@ def export(
     directory = root / version
     if directory.exists():
         raise BundleError(f"There is already a bundle {version}.", code="bundle_exists")
-    recipe = joined([train.read_recipe(run) for run in runs], shares)
+    recipe = joined([train.read_recipe(run) for run in runs])
     twin = _twin(recipe, calibrated_by)
     with tempfile.TemporaryDirectory() as work:
         draft = Path(work) / version

@@ -198,7 +198,7 @@ def _freeze_first(body: Model) -> None:
 
 
 def _ensemble(inputs: Tensor, network: Network) -> tuple[Tensor, ...]:
-    """Logits of the members by their shares, the mean of their masks, and all of their embeddings.
+    """Mean logits and masks of the members, and all of their embeddings.
 
     Every second member sees the mirror image: as much variety as judging each picture twice, at half
     the cost.
@@ -206,18 +206,8 @@ def _ensemble(inputs: Tensor, network: Network) -> tuple[Tensor, ...]:
     answers = [_member(inputs, member, index) for index, member in enumerate(network.members)]
     logits, embeddings, *masks = zip(*answers, strict=True)
     embedding = layers.Concatenate(name="embedding", dtype="float32")(list(embeddings))
-    means = [layers.Average(dtype="float32")(list(parts)) for parts in masks]
-    return (_by_shares(list(logits), network.shares), embedding, *means)
-
-
-def _by_shares(logits: list[Tensor], shares: Sequence[float]) -> Tensor:
-    if not shares:
-        return layers.Average(dtype="float32")(logits)
-    scaled = [
-        layers.Rescaling(s / sum(shares), dtype="float32")(part)
-        for s, part in zip(shares, logits, strict=True)
-    ]
-    return layers.Add(dtype="float32")(scaled)
+    means = [layers.Average(dtype="float32")(list(parts)) for parts in (logits, *masks)]
+    return (means[0], embedding, *means[1:])
 
 
 def _member(inputs: Tensor, member: Network, index: int) -> tuple[Tensor, ...]:
@@ -239,8 +229,7 @@ def member_name(index: int) -> str:
 
 def shape(network: Network) -> tuple[Any, ...]:
     """Equal for networks that can have each other's weights."""
-    members = tuple(map(shape, network.members))
-    return network.kind, network.width, network.blocks, members, network.shares
+    return network.kind, network.width, network.blocks, tuple(map(shape, network.members))
 
 
 def load(model: Model, network: Network, weights: Sequence[Path]) -> None:

@@ -24,8 +24,7 @@ class Network:
     ``start`` is what to begin with instead of random weights: the folder of a finished run or of a
     bundle that has such a network, MobileNetV2's own file, or the package of EfficientNet-Lite0's
     weights; the first blocks of those two then stay as they are. Of several, their mean.
-    ``members`` are the networks of an ``ensemble``, trained by themselves, and ``shares`` what each of
-    them has in its logits; without them each has the same.
+    ``members`` are the networks of an ``ensemble``, trained by themselves.
     """
 
     kind: str
@@ -36,7 +35,6 @@ class Network:
     l1: float = 0.0
     start: tuple[str, ...] = ()
     members: tuple["Network", ...] = ()
-    shares: tuple[float, ...] = ()
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any]) -> "Network":
@@ -44,8 +42,7 @@ class Network:
         members = tuple(cls.from_values(member) for member in values.get("members", ()))
         start = values.get("start", ())
         starts = tuple(filter(None, [start] if isinstance(start, str) else start))
-        shares = tuple(values.get("shares", ()))
-        return cls(**{**values, "members": members, "start": starts, "shares": shares})
+        return cls(**{**values, "members": members, "start": starts})
 
 
 @dataclass(frozen=True)
@@ -148,21 +145,19 @@ def parse(name: str, values: Mapping[str, Any]) -> Recipe:
         raise RecipeError(f"Recipe {name}: {error}") from None
 
 
-def joined(recipes: Sequence[Recipe], shares: Sequence[float] = ()) -> Recipe:
+def joined(recipes: Sequence[Recipe]) -> Recipe:
     """One recipe for networks that answer together; the first one names the seed and the schedule.
 
     Not ``mirrored``: an ensemble has mirrored pictures of its own. Raises RecipeError where they are
-    not for the same pictures, have not learnt the same slices, or where ``shares`` are not theirs.
+    not for the same pictures, or have not learnt the same slices.
     """
-    if shares and (len(shares) != len(recipes) or min(shares) <= 0):
-        raise RecipeError(f"{len(recipes)} networks that answer together need as many shares above 0.")
     first, *others = recipes
     if not others:
         return first
     if any(_common(other) != _common(first) for other in others):
         raise RecipeError("Networks that answer together must have learnt the same slices at one size.")
     members = tuple(recipe.network for recipe in recipes)
-    together = Network("ensemble", first.network.size, members=members, shares=tuple(shares))
+    together = Network("ensemble", first.network.size, members=members)
     name = " + ".join(recipe.name for recipe in recipes)
     return replace(first, name=name, network=together, mirrored=False)
 

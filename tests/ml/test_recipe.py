@@ -73,14 +73,8 @@ def test_a_recipe_may_be_trained_with_another_seed(monkeypatch: pytest.MonkeyPat
 def test_networks_that_learnt_other_slices_do_not_answer_together() -> None:
     one = read("outline")
     assert joined([one]) is one
-    together = joined([one, read("transfer")], [1, 2])
+    together = joined([one, read("transfer")])
     assert together.network.members[0] == one.network and not together.mirrored
     assert parse("again", json.loads(json.dumps(together.as_dict()))).network == together.network
     with pytest.raises(RecipeError, match="the same slices"):
         joined([one, replace(one, data=replace(one.data, fold=1))])
-
-
-@pytest.mark.parametrize("shares", [[1], [1, 2, 3], [0, 1]])
-def test_every_network_that_answers_together_has_a_share_of_its_own(shares: list[float]) -> None:
-    with pytest.raises(RecipeError, match="shares above 0"):
-        joined([read("outline"), read("transfer")], shares)
