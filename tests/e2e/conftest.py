@@ -14,8 +14,8 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 from tests.e2e.browser import CHROMIUM, chromium, sign_in
 from tests.e2e.portal import CLINICIAN, PASSWORD, RunningPortal, first_start, own_servers, running_portal
 
-# What the browser and htmx say of a server that refuses or is away.
-EXPECTED = re.compile("Failed to load resource|htmx:(afterRequest|sendError)")
+# What the browser and htmx say of a server that refuses or is away, and of a request that another replaces.
+EXPECTED = re.compile("Failed to load resource|htmx:(afterRequest|sendError|sendAbort)")
 expect.set_options(timeout=15_000)
 
 

@@ -74,3 +74,22 @@ def test_the_worklist_fits_a_phone(at_work: Page, portal: RunningPortal) -> None
     page.locator("input[name=case]").check()
     expect(page.get_by_text("Chosen: 1")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_a_chip_taken_away_puts_an_end_to_a_search_that_is_still_under_way(
+    at_work: Page, portal: RunningPortal
+) -> None:
+    page = at_work
+    page.goto(f"{portal.url}/?status=20")
+    page.route(re.compile(r"[?&]q=late"), lambda route: None)  # an answer that never comes
+    search = page.get_by_label("Reference or question")
+    for act in (
+        lambda: search.fill("late"),
+        search.blur,
+    ):  # what was typed is asked for, and again on leaving
+        with page.expect_request(re.compile(r"[?&]q=late")):
+            act()
+    with page.expect_event("requestfailed", lambda request: "q=late" in request.url):
+        page.get_by_role("link", name=re.compile("^Status: No images yet")).click()
+    expect(page).to_have_url(re.compile(r"\?all=1$"))
+    expect(search).to_have_value("")
