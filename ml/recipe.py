@@ -105,18 +105,21 @@ class Recipe:
         return asdict(self)
 
 
-def read(name: str) -> Recipe:
+def read(name: str, above: tuple[Path, ...] = ()) -> Recipe:
     """The recipe of this name in ``ml/recipes``, or of a TOML file given by its path.
 
-    ``base`` in it names another recipe, of which it says the differences alone.
+    ``base`` in it names another recipe, of which it says the differences alone; ``above`` are those
+    that are built on this one. Raises RecipeError where there is none, or where it is its own base.
     """
     path = Path(name) if name.endswith(".toml") else RECIPES / f"{name}.toml"
     if not path.is_file():
         known = ", ".join(sorted(p.stem for p in RECIPES.glob("*.toml")))
         raise RecipeError(f"There is no recipe {name}; there are: {known}.")
+    if path in above:
+        raise RecipeError(f"Recipe {name} is its own base.")
     values = tomllib.loads(path.read_text("utf-8"))
     base = values.pop("base", None)
-    return parse(path.stem, changed(read(base).as_dict(), values) if base else values)
+    return parse(path.stem, changed(read(base, (*above, path)).as_dict(), values) if base else values)
 
 
 def changed(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -83,10 +83,8 @@ def test_a_chip_taken_away_puts_an_end_to_a_search_that_is_still_under_way(
     page.goto(f"{portal.url}/?status=20")
     page.route(re.compile(r"[?&]q=late"), lambda route: None)  # an answer that never comes
     search = page.get_by_label("Reference or question")
-    for act in (
-        lambda: search.fill("late"),
-        search.blur,
-    ):  # what was typed is asked for, and again on leaving
+    # What was typed is asked for, and again on leaving the field.
+    for act in (lambda: search.fill("late"), search.blur):
         with page.expect_request(re.compile(r"[?&]q=late")):
             act()
     with page.expect_event("requestfailed", lambda request: "q=late" in request.url):

@@ -51,6 +51,14 @@ def test_shares_of_the_slices_are_replaced_as_a_whole(tmp_path: Path) -> None:
     assert read(str(path)).data.weights == {"glioma/figshare": 1.0}
 
 
+def test_a_recipe_is_not_its_own_base(tmp_path: Path) -> None:
+    one, other = tmp_path / "one.toml", tmp_path / "other.toml"
+    one.write_text(f'base = "{other}"\n')
+    other.write_text(f'base = "{one}"\n')
+    with pytest.raises(RecipeError, match="its own base"):
+        read(str(one))
+
+
 def test_a_base_that_there_is_not_is_named(tmp_path: Path) -> None:
     path = tmp_path / "other.toml"
     path.write_text('base = "nowhere"\n')
