@@ -21,6 +21,8 @@ def add(command: AddCommand) -> None:
     fetch.add_argument(
         "--out", type=Path, required=True, metavar="FOLDER", help="new, empty or fetched before"
     )
+    whole = command("heads", heads, "fetch healthy heads from other packages and cut them into slices")
+    whole.add_argument("--data", type=Path, default=DATA, metavar="FOLDER", help="where the tables lie")
     check = command("audit", audit, "find copies, patients on both sides of a split, tell-tale files")
     look = command("explore", explore, "write a report of a collection as one HTML file")
     divide = command("split", split, "divide a collection by group into a test share and folds")
@@ -48,6 +50,14 @@ def download(chosen: argparse.Namespace) -> int:
     for name, count in downloading.download(chosen.out, downloading.COUNTS).items():
         print(f"{name:<20} {count:6d}")
     print(f"{chosen.out / downloading.MANIFEST} lists the hash of every file.")
+    return 0
+
+
+def heads(chosen: argparse.Namespace) -> int:
+    from ml import heads as fetching
+
+    for subject, count in fetching.fetch(chosen.data).items():
+        print(f"{subject:<20} {count:6d}")
     return 0
 
 

@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from ml import images, preprocess
 from ml.errors import MlError
-from ml.labels import CLASSES
+from ml.labels import CLASSES, NO_TUMOUR
 from ml.recipe import Data
 
 SPLIT_SALT: Final = "split-1"
@@ -64,7 +64,7 @@ class Row:
 
 
 def table(data: Path, name: str) -> list[Row]:
-    """The rows of one of ``slices``, ``nickparvar``, ``lgg``, ``healthy``."""
+    """The rows of one of ``slices``, ``nickparvar``, ``lgg``, ``healthy``, ``heads``."""
     if name not in READERS:
         raise _missing(data, name)
     return READERS[name](data)
@@ -83,7 +83,8 @@ def _records(data: Path, name: str) -> list[dict[str, str]]:
 
 
 def _missing(data: Path, name: str) -> DataError:
-    return DataError(f"There is no table {name}.csv in {data}.")
+    made = " `python -m ml heads` makes it." if name == "heads" else ""
+    return DataError(f"There is no table {name}.csv in {data}.{made}")
 
 
 def _slices(data: Path) -> list[Row]:
@@ -166,11 +167,19 @@ def _healthy(data: Path) -> list[Row]:
     ]
 
 
+def _heads(data: Path) -> list[Row]:
+    return [
+        Row(r["path"], NO_TUMOUR, "heads", r["subject"], r["split"], int(r["fold"]), view=r["view"])
+        for r in _records(data, "heads")
+    ]
+
+
 READERS: Final[dict[str, Callable[[Path], list[Row]]]] = {
     "slices": _slices,
     "nickparvar": _nickparvar,
     "lgg": _lgg,
     "healthy": _healthy,
+    "heads": _heads,
 }
 
 

