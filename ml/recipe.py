@@ -123,13 +123,12 @@ def read(name: str, above: tuple[Path, ...] = ()) -> Recipe:
 
 
 def changed(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """The same recipe with other values, and some keys of its sections replaced."""
-    sections = {key: value for key, value in changes.items() if isinstance(value, Mapping)}
-    return {
-        **values,
-        **changes,
-        **{key: {**values.get(key, {}), **section} for key, section in sections.items()},
+    """The same recipe with other values, section by section, so that a change names what differs alone."""
+    merged = {
+        key: changed(values.get(key, {}), change) if isinstance(change, Mapping) else change
+        for key, change in changes.items()
     }
+    return {**values, **merged}
 
 
 def parse(name: str, values: Mapping[str, Any]) -> Recipe:

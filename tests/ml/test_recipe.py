@@ -45,10 +45,10 @@ def test_a_recipe_built_on_another_says_the_differences_alone(tmp_path: Path) ->
     )
 
 
-def test_shares_of_the_slices_are_replaced_as_a_whole(tmp_path: Path) -> None:
+def test_a_share_of_the_slices_that_is_changed_leaves_the_others(tmp_path: Path) -> None:
     path = tmp_path / "other.toml"
     path.write_text('base = "varied"\n[data.weights]\n"glioma/figshare" = 1.0\n')
-    assert read(str(path)).data.weights == {"glioma/figshare": 1.0}
+    assert read(str(path)).data.weights == {**read("varied").data.weights, "glioma/figshare": 1.0}
 
 
 def test_a_recipe_is_not_its_own_base(tmp_path: Path) -> None:
