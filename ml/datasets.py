@@ -25,6 +25,8 @@ SPLIT_SALT: Final = "split-1"
 HOLDOUT_SHARE: Final = 0.2
 FOLDS: Final = 5
 CACHE: Final = Path("runs/cache")
+NECK: Final = "neck"
+"""What a slice shows that lies below the brain; no class."""
 
 
 class DataError(MlError):
@@ -168,8 +170,17 @@ def _healthy(data: Path) -> list[Row]:
 
 
 def _heads(data: Path) -> list[Row]:
+    return [row for row in _of_heads(data) if row.label == NO_TUMOUR]
+
+
+def necks(data: Path) -> list[Row]:
+    """Slices below the brain, from ``heads.csv``, which no network should judge; they have no class."""
+    return [row for row in _of_heads(data) if row.label == NECK]
+
+
+def _of_heads(data: Path) -> list[Row]:
     return [
-        Row(r["path"], NO_TUMOUR, "heads", r["subject"], r["split"], int(r["fold"]), view=r["view"])
+        Row(r["path"], r["label"], "heads", r["subject"], r["split"], int(r["fold"]), view=r["view"])
         for r in _records(data, "heads")
     ]
 

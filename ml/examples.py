@@ -112,9 +112,15 @@ def load(recipe: Recipe, data: Path, rows: Sequence[Row]) -> Examples:
         derived("depths-1", lambda: _each(augment.depth, pictures, "depth")),
         derived("brains-1", lambda: _each(augment.brain, pictures, "brain")),
         derived("masks-1", lambda: masks(data, rows, side)),
-        strangers.pictures(data, side) if recipe.data.strangers else np.empty((0, side, side), np.uint8),
+        _foreigners(recipe, data, side),
         _chances(rows, recipe),
     )
+
+
+def _foreigners(recipe: Recipe, data: Path, side: int) -> NDArray[np.uint8]:
+    if not recipe.data.strangers:
+        return np.empty((0, side, side), np.uint8)
+    return strangers.pictures(data, side, recipe.data.tables)
 
 
 def _each(find: Callable[[Grey], Grey], pictures: NDArray[np.uint8], title: str) -> NDArray[np.uint8]:

@@ -43,7 +43,7 @@ def _with_variants(embed: Embed, recipe: Recipe, data: Path, rows: Sequence[Row]
 def _strangers(embed: Embed, recipe: Recipe, data: Path, rows: Sequence[Row]) -> NDArray[np.float32]:
     """Embeddings (n, k) of the pictures to learn from, and of as many generated ones."""
     size, rng = recipe.network.size, np.random.default_rng(recipe.seed)
-    real = strangers.pictures(data, size)
+    real = strangers.pictures(data, size, recipe.data.tables)
     brains = datasets.pixels(data, rows, size)
     made = [strangers.generated(brains[rng.integers(len(brains))], rng) for _ in range(len(real))]
     return embed(np.concatenate([real, np.stack(made)]))

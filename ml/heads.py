@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from ml import outputs
-from ml.datasets import DataError
+from ml.datasets import NECK, DataError
 from ml.download import DownloadError, refusing
 from ml.labels import NO_TUMOUR
 
@@ -38,7 +38,7 @@ THICKNESS: Final = 4.0
 """Millimetres of a slice, about those of the collections."""
 WHITE: Final = 99.9
 """The percentile of a volume that is shown white."""
-COLUMNS: Final = ("path", "subject", "view", "slice", "split", "fold")
+COLUMNS: Final = ("path", "subject", "view", "slice", "label", "split", "fold")
 
 Span = tuple[int, int]
 Volume = NDArray[np.float32]
@@ -58,8 +58,9 @@ class Head:
     """One scan. ``member`` is its path in the archive, ``digest`` the SHA-256 of that file.
 
     ``brain`` gives the first and last voxel of the brain along x, y and z, None where the scan has
-    no slices across; ``upright`` is false where y and z have changed places in the file. ``fold`` is
-    that of ``dev``, never 0, on which releases are chosen and calibrated; -1 is the holdout.
+    no slices across; ``neck`` those along z of what lies well below it. ``fold`` is that of ``dev``,
+    never 0, on which releases are chosen and calibrated; -1 is the holdout. ``upright`` is false where
+    y and z have changed places in the file.
     """
 
     subject: str
@@ -68,6 +69,7 @@ class Head:
     digest: str
     brain: tuple[Span | None, Span | None, Span | None]
     fold: int
+    neck: Span | None = None
     upright: bool = True
 
 
@@ -105,6 +107,7 @@ HEADS: Final = (
         "fdc13571d66293f9919648cd8de9a7b3491b12175e09336353d2c9ce0466ecb6",
         ((30, 145), (50, 205), (85, 192)),
         fold=3,
+        neck=(13, 58),
     ),
     Head(
         "pycortex_s1",
@@ -113,6 +116,7 @@ HEADS: Final = (
         "1a480d10e8c07fbca58e069efce2a11d477e180beb43f88bdad825b750055a28",
         ((67, 192), (45, 200), (75, 192)),
         fold=3,
+        neck=(0, 48),
     ),
     Head(
         "almi5",
@@ -121,6 +125,7 @@ HEADS: Final = (
         "738bf59c771403c51b6f53dc5325c0698aef08cf9c6e750b4233ab204c58e83a",
         ((64, 190), (67, 212), (72, 178)),
         fold=4,
+        neck=(36, 50),
         upright=False,
     ),
     Head(
@@ -168,15 +173,16 @@ def fetch(data: Path, heads: Sequence[Head] = HEADS) -> Counter[str]:
     return Counter(record[1] for record in records)
 
 
-def _parts(heads: Sequence[Head], place: Path) -> Iterator[tuple[Head, str, int, Volume]]:
-    """Every slice of every head with its view and its first voxel."""
+def _parts(heads: Sequence[Head], place: Path) -> Iterator[tuple[Head, str, str, int, Volume]]:
+    """Every slice of every head with what it shows, its view and its first voxel."""
     packages = dict.fromkeys(head.package for head in heads)
     for package in tqdm(packages, unit="package", disable=None):
         archive = _archive(package, place)
         for head in (one for one in heads if one.package == package):
             volume, sizes = _volume(_member(archive, head), head)
-            for view, first, picture in slices(volume, sizes, head.brain):
-                yield head, view, first, picture
+            for label, spans in ((NO_TUMOUR, head.brain), (NECK, (None, None, head.neck))):
+                for view, first, picture in slices(volume, sizes, spans):
+                    yield head, label, view, first, picture
 
 
 def _archive(package: Package, place: Path) -> Path:
@@ -237,15 +243,15 @@ def _volume(content: bytes, head: Head) -> tuple[Volume, NDArray[np.float64]]:
 
 
 def slices(
-    volume: Volume, sizes: NDArray[np.float64], brain: Sequence[Span | None]
+    volume: Volume, sizes: NDArray[np.float64], spans: Sequence[Span | None]
 ) -> Iterator[tuple[str, int, Volume]]:
-    """View, first voxel and picture (height, width) in [0, 1] of slices through the brain, upright.
+    """View, first voxel and picture (height, width) in [0, 1] of slices across x, y and z, upright.
 
     As thick as ``THICKNESS`` where voxels are thinner, side by side, in square pixels of about a
     millimetre.
     """
     shown = np.clip(volume / np.percentile(volume, WHITE), 0, 1)
-    for axis, (view, span) in enumerate(zip(VIEWS, brain, strict=True)):
+    for axis, (view, span) in enumerate(zip(VIEWS, spans, strict=True)):
         thick = max(1, round(THICKNESS / sizes[axis]))
         for first in range(span[0], span[1] - thick + 2, thick) if span else ():
             mean = shown.take(range(first, first + thick), axis).mean(axis)
@@ -254,14 +260,16 @@ def slices(
             yield view, first, np.asarray(picture.resize((width, height), PIL.Image.Resampling.BICUBIC))
 
 
-def _written(pictures: Path, head: Head, view: str, first: int, picture: Volume) -> tuple[str, ...]:
+def _written(
+    pictures: Path, head: Head, label: str, view: str, first: int, picture: Volume
+) -> tuple[str, ...]:
     """The record of a slice whose picture has been written, in class folders of its split."""
     split = "holdout" if head.fold < 0 else "dev"
-    name = f"{split}/{NO_TUMOUR}/{head.subject}_{view}_{first:03d}.png"
+    name = f"{split}/{label}/{head.subject}_{view}_{first:03d}.png"
     (pictures / name).parent.mkdir(parents=True, exist_ok=True)
     grey = np.clip(np.rint(picture * 255), 0, 255).astype(np.uint8)
     PIL.Image.fromarray(grey).save(pictures / name)
-    return f"{FOLDER}/{name}", head.subject, view, str(first), split, str(head.fold)
+    return f"{FOLDER}/{name}", head.subject, view, str(first), label, split, str(head.fold)
 
 
 def _as_csv(records: Sequence[tuple[str, ...]]) -> str:

@@ -1,11 +1,13 @@
 """Pictures that are not brain MRI: what the refusal is taught with, and what it is judged by.
 
 Of the table ``ood`` every second picture of a kind is learnt from, the others are only ever judged.
-The CT slices among the published training files of ``dev`` are learnt from, too.
+The CT slices among the published training files of ``dev`` are learnt from, too, and, by networks that
+learn from heads, their necks.
 """
 
 import csv
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -55,13 +57,14 @@ def judged(data: Path) -> list[Stranger]:
     return [stranger for stranger in table(data) if not stranger.learnt]
 
 
-def pictures(data: Path, side: int) -> NDArray[np.uint8]:
-    """Prepared pictures (n, side, side) to learn from."""
+def pictures(data: Path, side: int, tables: Sequence[str]) -> NDArray[np.uint8]:
+    """Prepared pictures (n, side, side) to learn from beside the slices of these tables."""
     paths = [data / stranger.path for stranger in table(data) if stranger.learnt]
     found = [preprocess.prepare(images.read(path).slices[0], side) for path in paths]
     scans = [row for row in _published(data) if row.flag == "ct" and _may_learn(row)]
+    necks = [row for row in datasets.necks(data) if row.split == "dev"] if "heads" in tables else []
     known = np.array([np.rint(picture[..., 0] * 255) for picture in found], np.uint8)
-    return np.concatenate([known.reshape(-1, side, side), datasets.pixels(data, scans, side)])
+    return np.concatenate([known.reshape(-1, side, side), datasets.pixels(data, [*scans, *necks], side)])
 
 
 def _published(data: Path) -> list[Row]:

@@ -139,4 +139,4 @@ def test_a_picture_is_either_learnt_from_or_judged(folder: Path) -> None:
     found = strangers.table(folder)
     judged = {one.path for one in strangers.judged(folder)}
     assert judged and judged == {one.path for one in found if not one.learnt}
-    assert len(strangers.pictures(folder, 32)) == len(found) - len(judged)
+    assert len(strangers.pictures(folder, 32, ())) == len(found) - len(judged)

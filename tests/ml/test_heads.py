@@ -12,7 +12,7 @@ import PIL.Image
 import pytest
 
 from ml import __main__ as program
-from ml import collection, datasets, heads
+from ml import collection, datasets, heads, strangers
 from ml.download import DownloadError
 from ml.heads import HEADS, Head, Package
 
@@ -21,8 +21,8 @@ MEMBER = "scans/data/head.nii.gz"
 
 
 def scan() -> np.ndarray:
-    """A block of brain, brightest at its top, in a volume of (24, 32, 16) voxels."""
-    volume = np.zeros((24, 32, 16), np.float32)
+    """A block of brain, brightest at its top, in a volume of (36, 40, 16) voxels."""
+    volume = np.zeros((36, 40, 16), np.float32)
     volume[4:20, 6:26, 3:13] = 100
     volume[4:20, 6:26, 11:13] = 200
     return volume
@@ -72,7 +72,7 @@ def test_slices_are_upright_four_millimetres_thick_and_of_square_pixels() -> Non
         *(("coronal", first) for first in (6, 10, 14, 18, 22)),
     ]
     sagittal = found[0][2]
-    assert sagittal.shape == (32, 32)
+    assert sagittal.shape == (32, 40)
     assert sagittal[8, 16] > 0.95 and sagittal[20, 16] == pytest.approx(0.5, abs=0.05)
 
 
@@ -85,6 +85,16 @@ def test_what_pip_brings_becomes_a_table_of_healthy_slices(data: Path, head: Hea
     assert {row.view for row in rows} == set(heads.VIEWS)
     assert all(PIL.Image.open(data / row.path).mode == "L" for row in rows)
     assert sorted(path.name for path in data.iterdir()) == ["heads", "heads.csv"]
+
+
+def test_a_neck_is_no_healthy_slice_but_a_stranger_to_those_who_learn_from_heads(
+    data: Path, head: Head
+) -> None:
+    heads.fetch(data, [replace(head, brain=((4, 19), (6, 25), (9, 12)), neck=(3, 6))])
+    necks = pictures(data) - {row.path for row in datasets.table(data, "heads")}
+    assert len(necks) == 2 and {row.path for row in datasets.necks(data)} == necks
+    assert len(strangers.pictures(data, 32, ("heads",))) == 2
+    assert len(strangers.pictures(data, 32, ("slices",))) == 0
 
 
 def test_a_second_call_replaces_what_is_there(data: Path, head: Head) -> None:
