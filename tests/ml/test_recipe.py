@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from ml import __main__ as program
-from ml import networks, train
+from ml import networks, study, train
+from ml.labels import CLASSES
 from ml.recipe import RECIPES, Recipe, RecipeError, joined, parse, read
 
 
@@ -17,6 +18,14 @@ def test_every_recipe_in_the_folder_is_understood() -> None:
         names
     )
     assert all(read(name).network.kind in networks.BUILDERS for name in names)
+
+
+def test_every_recipe_and_study_learns_every_class() -> None:
+    recipes = [read(path.stem) for path in RECIPES.glob("*.toml")]
+    trials = [trial.recipe for path in study.STUDIES.glob("*.toml") for trial in study.read(path.stem)]
+    shares = [recipe.data.weights for recipe in (*recipes, *trials) if recipe.data.weights]
+    assert shares
+    assert all({cell.split("/")[0] for cell in share} == set(CLASSES) for share in shares)
 
 
 def test_an_unknown_recipe_names_those_there_are() -> None:
