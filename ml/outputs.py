@@ -1,7 +1,10 @@
 """Results on disk: whole or not at all."""
 
+import csv
 import errno
+import io
 import json
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -34,6 +37,13 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 def write_json(path: Path, value: dict[str, Any]) -> None:
     write(path, json.dumps(value, indent=1) + "\n")
+
+
+def csv_text(records: Iterable[Sequence[object]]) -> str:
+    """Records as lines of a table, the first one naming the columns."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(records)
+    return text.getvalue()
 
 
 def _unwritable(path: Path, error: OSError) -> OutputError:

