@@ -32,7 +32,7 @@ class Augmentation:
     ``rotations`` are degrees of which one is drawn; ``turn`` the chance of any angle of the circle
     instead. ``zoom``, ``shift``, ``stretch`` and ``gamma`` are the largest relative changes.
     ``heal`` is the chance that a healthy slice is one whose tumour was taken out, ``paste`` that it is
-    given the tumour of another slice.
+    given the tumour of another slice, ``sequence`` that a slice is shown as on T2 or FLAIR.
     """
 
     rotations: tuple[float, ...] = (0.0,)
@@ -49,6 +49,7 @@ class Augmentation:
     lesion: float = 0.0
     heal: float = 0.0
     paste: float = 0.0
+    sequence: float = 0.0
     bias: float = 0.0
     blur: float = 0.0
     coarse: float = 0.0
@@ -172,7 +173,7 @@ def _strip(sample: Sample, rng: Random) -> Sample:
     """Without scalp and skull: the brain where it is known, or what lies deep under an uneven surface."""
     if sample.brain.any() and rng.random() < 0.75:
         return _refit(sample, sample.brain > 0)
-    surface = _smooth_field(sample.picture.shape[0], 6, rng) * 10 + rng.uniform(25, 60)
+    surface = smooth_field(sample.picture.shape[0], 6, rng) * 10 + rng.uniform(25, 60)
     return _refit(sample, sample.depths > surface)
 
 
@@ -204,7 +205,7 @@ def _dress(sample: Sample, rng: Random) -> Sample:
     outside = ndimage.distance_transform_edt(inner < 3)
     bone = rng.uniform(0.02, 0.05) * side
     scalp = (outside > bone) & (outside < bone + rng.uniform(0.015, 0.045) * side)
-    shade = np.clip(rng.uniform(90, 240) + 60 * _smooth_field(side, 8, rng), 0, 255)
+    shade = np.clip(rng.uniform(90, 240) + 60 * smooth_field(side, 8, rng), 0, 255)
     mask = None if sample.mask is None else _shrunk(sample.mask, 0.84)
     return replace(sample, picture=np.where(scalp, shade, canvas).astype(np.uint8), mask=mask)
 
@@ -265,7 +266,7 @@ def _recolour(picture: Grey, how: Augmentation, rng: Random) -> Grey:
         levels = np.where(levels > 0.08, rng.uniform(0.9, 1.1) - levels, levels)
     recoloured = levels[picture]
     if rng.random() < how.bias:
-        recoloured = recoloured * np.exp(0.45 * _smooth_field(picture.shape[0], 3, rng))
+        recoloured = recoloured * np.exp(0.45 * smooth_field(picture.shape[0], 3, rng))
     return np.asarray(np.clip(recoloured * 255, 0, 255), np.uint8)
 
 
@@ -349,7 +350,7 @@ def _noise(picture: Grey, rng: Random) -> Grey:
     return np.asarray(np.clip(np.hypot(picture + real, imaginary), 0, 255), np.uint8)
 
 
-def _smooth_field(side: int, knots: int, rng: Random) -> NDArray[np.float32]:
+def smooth_field(side: int, knots: int, rng: Random) -> NDArray[np.float32]:
     """(side, side) values in about [-1, 1] without edges: a few random knots, smoothly joined."""
     coarse = PIL.Image.fromarray(rng.uniform(-1, 1, (knots, knots)).astype(np.float32))
     return np.asarray(coarse.resize((side, side), PIL.Image.Resampling.BICUBIC), np.float32)

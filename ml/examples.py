@@ -15,7 +15,7 @@ import PIL.Image
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from ml import augment, datasets, images, lesions, outlines, preprocess, strangers
+from ml import augment, datasets, images, lesions, outlines, preprocess, sequences, strangers
 from ml.augment import Augmentation, Grey, Sample, Variant
 from ml.datasets import Row
 from ml.labels import CLASSES, NO_TUMOUR
@@ -192,6 +192,8 @@ def _known(
         pasted = lesions.paste(sample, examples.sample(donor))
         if pasted is not None:
             sample, label = pasted, examples.rows[donor].target
+    if how.sequence and rng.random() < how.sequence:
+        sample = sequences.recast(sample, rng)
     return augment.vary(sample, size, how, rng), label
 
 

@@ -93,7 +93,7 @@ def export(
     directory = root / version
     if directory.exists():
         raise BundleError(f"There is already a bundle {version}.", code="bundle_exists")
-    recipe = joined([train.read_recipe(run) for run in runs])
+    recipe = joined([starting.read_recipe(run) for run in runs])
     twin = _twin(recipe, calibrated_by)
     with tempfile.TemporaryDirectory() as work:
         draft = Path(work) / version

@@ -71,7 +71,8 @@ class Training:
 
     ``sizes`` are the sides of the pictures that are learnt from, each for an equal part of the
     epochs; without it the network's own. ``mask_weight`` is that of the outline's loss beside the
-    classes'.
+    classes'. ``teachers`` are finished runs or bundles whose mean answer is the share ``taught`` of
+    what the network is to say.
     """
 
     epochs: int
@@ -87,6 +88,8 @@ class Training:
     precision: str = "float32"
     sizes: tuple[int, ...] = ()
     mask_weight: float = 1.0
+    teachers: tuple[str, ...] = ()
+    taught: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -139,7 +142,7 @@ def parse(name: str, values: Mapping[str, Any]) -> Recipe:
             seed=int(values["seed"]),
             network=Network.from_values(values["network"]),
             data=Data(**{**values["data"], **_tuples(values["data"], "tables", "without")}),
-            training=Training(**{**values["training"], **_tuples(values["training"], "sizes")}),
+            training=Training(**{**values["training"], **_tuples(values["training"], "sizes", "teachers")}),
             augment=dict(values.get("augment", {})),
             mirrored=bool(values.get("mirrored", False)),
         )

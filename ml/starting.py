@@ -1,5 +1,6 @@
 """The weights that a training begins with: ImageNet's, those of a finished run, or a released network's."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml import bundle, efficientnet, networks
-from ml.recipe import Network, RecipeError, parse
+from ml.recipe import Network, Recipe, RecipeError, parse
 
 RUN_WEIGHTS = "best.weights.h5"
+
+
+def read_recipe(run: Path) -> Recipe:
+    return parse(run.name, json.loads((run / "recipe.json").read_text()))
+
+
+def finished(place: Path, policy: str) -> Any:
+    """The network of a finished run, or that of a bundle whole; RecipeError where there is neither."""
+    if (place / bundle.MANIFEST).is_file():
+        network, weights = _sealed(place), place / bundle.WEIGHTS
+    elif (place / RUN_WEIGHTS).is_file():
+        network, weights = read_recipe(place).network, place / RUN_WEIGHTS
+    else:
+        raise RecipeError(f"{place} is neither a finished run nor a bundle.")
+    model = networks.build(network, precision=policy, any_size=True)
+    model.load_weights(weights)
+    return model
+
+
+def _sealed(place: Path) -> Network:
+    """What a bundle's network is built as, after its files were found to be as they were sealed."""
+    sealed = bundle.verify(place)
+    return parse(sealed.version, sealed.card["recipe"]).network
 
 
 def start(model: Any, network: Network, pictures: NDArray[np.float32]) -> None:
@@ -48,8 +72,7 @@ def _has(model: Any, body: str) -> bool:
 
 def _released(place: Path, network: Network) -> Any:
     """The network of a bundle, or the first of its members, that is built as ``network`` is."""
-    sealed = bundle.verify(place)
-    released = parse(sealed.version, sealed.card["recipe"]).network
+    released = _sealed(place)
     model = networks.build(released)
     model.load_weights(place / bundle.WEIGHTS)
     members = [model.get_layer(networks.member_name(i)) for i in range(len(released.members))]

@@ -20,12 +20,12 @@ from keras import ops
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from ml import calibrate, datasets, examples, networks, precision, starting
+from ml import calibrate, datasets, examples, networks, precision, starting, teachers
 from ml.datasets import Row
 from ml.examples import Batch, Examples
 from ml.labels import CLASSES, NO_TUMOUR
 from ml.normalisation import BatchNormalization
-from ml.recipe import Recipe, Training, parse
+from ml.recipe import Recipe, Training
 
 AVERAGE_EVERY = 4
 FOREIGN_WEIGHT = 0.5
@@ -103,10 +103,6 @@ def validation(recipe: Recipe, data: Path, held: Sequence[Row]) -> Validation:
     )
 
 
-def read_recipe(run: Path) -> Recipe:
-    return parse(run.name, json.loads((run / "recipe.json").read_text()))
-
-
 class Run:
     """One training in one folder."""
 
@@ -120,6 +116,8 @@ class Run:
         self.recipe, self.out, self.examples, self.validation = recipe, out, learnt, held
         self.state = State()
         self.average = Average(recipe.training.ema)
+        policy = precision.supported(recipe.training.precision)
+        self.teachers = teachers.load(recipe.training.teachers, policy)
         learner = self._network(recipe.seed)
         if recipe.network.start and not self._is_under_way():
             starting.start(learner, recipe.network, self._first_pictures())
@@ -196,7 +194,8 @@ class Run:
         return float(np.mean(losses))
 
     def _truth(self, batch: Batch) -> dict[str, NDArray[np.float32]]:
-        truths = {"logits": batch.classes, "foreign": batch.foreign, "mask": batch.masks}
+        classes = teachers.truth(self.teachers, self.recipe.training.taught, batch)
+        truths = {"logits": classes, "foreign": batch.foreign, "mask": batch.masks}
         return {name: truths[name] for name in self.trainee.output}
 
     def _reseed(self) -> None:

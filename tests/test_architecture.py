@@ -71,6 +71,7 @@ TRAINING = {
     "ml.efficientnet",
     "ml.normalisation",
     "ml.starting",
+    "ml.teachers",
     "ml.study",
     "ml.export",
 }

@@ -97,6 +97,16 @@ def test_a_healthy_slice_with_a_pasted_tumour_is_a_tumour() -> None:
     assert (batch.masks.max(axis=(1, 2, 3)) > 0.5).sum() == (batch.classes[:, glioma] == 1).sum()
 
 
+def test_slices_of_other_sequences_are_drawn_as_often_as_the_recipe_says() -> None:
+    known = replace(drawn(), depths=np.full_like(drawn().depths, 255), brains=np.full_like(drawn().brains, 255))
+    plain = next(examples.batches(tiny.recipe(batch=8), known, 0, 1, 48))
+    recipe = replace(tiny.recipe(batch=8), augment={"sequence": 1.0})
+    other = next(examples.batches(recipe, known, 0, 1, 48))
+    assert np.array_equal(plain.classes.sum(axis=0), other.classes.sum(axis=0))
+    for picture in other.x:
+        assert np.abs(plain.x - picture).mean(axis=(1, 2, 3)).min() > 0.02
+
+
 def sick(source: str, label: str, view: str = "axial") -> Examples:
     """As ``drawn``, with tumours of this kind."""
     one = drawn()

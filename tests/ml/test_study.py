@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ml import datasets, decision, recipe, study, train
+from ml import datasets, decision, recipe, starting, study, train
 from ml.evaluate import Answers
 from ml.labels import CLASSES, REFUSED
 from ml.recipe import RecipeError
@@ -130,7 +130,7 @@ def test_a_candidate_may_go_on_from_the_mean_of_others(small: str, folder: Path,
     path.write_text(Path(small).read_text().replace("[[together]]", later, 1))
     study.run(str(path), folder, tmp_path / "runs")
     folders = [tmp_path / "runs" / f"{name}_-_fold_1" for name in ("one", "two", "three")]
-    assert train.read_recipe(folders[2]).network.start == tuple(map(str, folders[:2]))
+    assert starting.read_recipe(folders[2]).network.start == tuple(map(str, folders[:2]))
 
 
 def _answer(logits: list[list[float]]) -> Answers:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ml import bench_engine, bundle, datasets, examples, export, networks, train
+from ml import bench_engine, bundle, datasets, examples, export, networks, starting, train
 from ml.errors import BundleError
 from ml.examples import Batch
 from ml.predictor import Predictor
@@ -44,7 +44,7 @@ def history(out: Path) -> list[dict[str, str]]:
 
 
 def weights(out: Path) -> list[np.ndarray]:
-    model = networks.build(train.read_recipe(out).network)
+    model = networks.build(starting.read_recipe(out).network)
     model.load_weights(out / "best.weights.h5")
     return list(model.get_weights())
 
@@ -52,7 +52,7 @@ def weights(out: Path) -> list[np.ndarray]:
 def test_a_run_leaves_its_recipe_history_and_weights(run: Path) -> None:
     assert [row["epoch"] for row in history(run)] == ["1", "2"]
     assert json.loads((run / "state.json").read_text())["epoch"] == 2
-    assert train.read_recipe(run).as_dict() == tiny.recipe().as_dict() | {"name": "whole"}
+    assert starting.read_recipe(run).as_dict() == tiny.recipe().as_dict() | {"name": "whole"}
     assert weights(run)
 
 
