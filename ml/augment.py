@@ -32,7 +32,7 @@ class Augmentation:
     ``rotations`` are degrees of which one is drawn; ``turn`` the chance of any angle of the circle
     instead. ``zoom``, ``shift``, ``stretch`` and ``gamma`` are the largest relative changes.
     ``heal`` is the chance that a healthy slice is one whose tumour was taken out, ``paste`` that it is
-    given the tumour of another slice, ``sequence`` that a slice is shown as on T2 or FLAIR.
+    given the tumour of another slice, ``sequence`` that a slice is shown as by another sequence.
     """
 
     rotations: tuple[float, ...] = (0.0,)

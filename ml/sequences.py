@@ -1,7 +1,8 @@
-"""Slices as other sequences would show them: fluid bright as on T2, or dark beside bright grey matter as on FLAIR.
+"""Slices as other sequences would show them: fluid bright as on T2, dark beside bright grey matter as on FLAIR,
+or grey and white matter nearly alike as by spin echoes on T1.
 
-The collections have tumours other than gliomas on T1 after contrast alone. What a curve over grey values
-cannot do is done here by place: the tissues of the brain change places, the scalp stays bright and
+The collections have tumours other than gliomas on T1 after contrast alone, and whole healthy heads on T1 by
+gradient echoes alone. What a curve over grey values cannot do is done here by place: the tissues of the brain change places, the scalp stays bright and
 bone and air dark, and the tumour gets a brightness of its own, mostly above that of the brain.
 """
 
@@ -21,13 +22,13 @@ KNOTS: Final = (-0.2, 0.0, 0.45, 0.85, 1.6)
 
 
 def recast(sample: Sample, rng: Random) -> Sample:
-    """``sample``, taken on T1, as on T2 or FLAIR; as it is where its brain or tumour is not outlined."""
+    """``sample``, taken on T1, as on T2, FLAIR or T1; as it is where its brain or tumour is not outlined."""
     inside = _inside(sample)
     if sample.mask is None or not inside.any():
         return sample
     low, high = np.percentile(sample.picture[inside], RANGE)
     share = (sample.picture.astype(np.float32) - low) / max(high - low, 1)
-    levels = _t2(rng) if rng.random() < 0.5 else _flair(rng)
+    levels = (_t2, _flair, _spin_echo)[rng.integers(3)](rng)
     brain = np.interp(share, KNOTS, levels).astype(np.float32)
     if sample.mask.any():
         brain = _with_tumour(brain, share, sample.mask, rng)
@@ -51,6 +52,11 @@ def _flair(rng: Random) -> tuple[float, ...]:
     return 0.02, rng.uniform(0.03, 0.15), grey, grey - rng.uniform(0.02, 0.15), rng.uniform(0.2, 0.7)
 
 
+def _spin_echo(rng: Random) -> tuple[float, ...]:
+    grey = rng.uniform(0.25, 0.45)
+    return 0.02, rng.uniform(0.06, 0.2), grey, grey + rng.uniform(-0.02, 0.08), rng.uniform(0.7, 1.0)
+
+
 def _with_tumour(
     brain: NDArray[np.float32], share: NDArray[np.float32], mask: Grey, rng: Random
 ) -> NDArray[np.float32]:
@@ -58,7 +64,7 @@ def _with_tumour(
     in half of the cases with oedema, which no outline shows."""
     inside, tumour = mask > 0, soft(mask)
     around = ndimage.binary_dilation(inside, iterations=8) & ~inside
-    level = np.median(brain[around]) + rng.uniform(-0.05, 0.5)
+    level = np.median(brain[around]) + rng.uniform(-0.1, 0.5)
     texture = np.clip(share - share[inside].mean(), -1, 1)
     own = level + rng.uniform(-0.6, 0.6) * texture
     if rng.random() < 0.5:

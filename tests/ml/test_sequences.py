@@ -1,4 +1,4 @@
-"""Slices shown as on T2 and FLAIR: what becomes bright, what stays dark, and what is left alone."""
+"""Slices shown as by other sequences: what becomes bright, what stays dark, and what is left alone."""
 
 from dataclasses import replace
 
@@ -34,12 +34,12 @@ def recast(sample: Sample, count: int = 40) -> list[np.ndarray]:
     return [sequences.recast(sample, np.random.default_rng(seed)).picture for seed in range(count)]
 
 
-def test_fluid_is_the_brightest_of_the_brain_as_on_t2_or_the_darkest_as_on_flair() -> None:
-    found = [[picture[place].mean() for place in (FLUID, GREY, WHITE)] for picture in recast(on_t1())]
-    bright = [fluid > grey for fluid, grey, _ in found]
-    assert 10 < sum(bright) < 30
-    for (fluid, grey, white), is_bright in zip(found, bright, strict=True):
-        assert grey > white and (is_bright or fluid < white)
+def test_fluid_is_the_brightest_of_the_brain_as_on_t2_or_the_darkest_and_white_matter_hardly_brighter() -> None:
+    levels = [[picture[place].mean() for place in (FLUID, GREY, WHITE)] for picture in recast(on_t1(), 60)]
+    bright = [grey - white for fluid, grey, white in levels if fluid > max(grey, white)]
+    dark = [grey - white for fluid, grey, white in levels if fluid < min(grey, white)]
+    assert len(bright) + len(dark) == 60 and 10 < len(bright) < 30
+    assert min(bright) > 0 and min(dark) < 0 < max(dark) and min(dark) > -30
 
 
 def test_bone_and_air_stay_dark_and_the_scalp_brighter_than_they() -> None:
@@ -54,7 +54,7 @@ def test_a_tumour_keeps_its_outline_and_is_mostly_brighter_than_what_is_around_i
     around = WHITE & (np.hypot(X - 16, Y) < 12) & ~TUMOUR
     core = np.hypot(X - 16, Y) < 4
     brighter = [picture[core].mean() > picture[around].mean() for picture in recast(sick)]
-    assert 25 < sum(brighter) < 40
+    assert 22 < sum(brighter) < 40
 
 
 def test_a_slice_of_unknown_brain_or_tumour_stays_as_it_is() -> None:
