@@ -69,6 +69,8 @@ class Data:
 class Training:
     """The optimiser and its schedule. ``patience`` 0 trains all epochs; ``ema`` 0 keeps no average.
 
+    No ``epochs`` keep the weights that the network begins with, as of the mean of several runs.
+
     ``sizes`` are the sides of the pictures that are learnt from, each for an equal part of the
     epochs; without it the network's own. ``mask_weight`` is that of the outline's loss beside the
     classes'. ``teachers`` are finished runs or bundles whose mean answer is the share ``taught`` of

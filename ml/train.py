@@ -141,7 +141,7 @@ class Run:
     def size(self) -> int:
         """The side of the pictures of the present epoch."""
         sizes = self.recipe.training.sizes or (self.recipe.network.size,)
-        return sizes[min(self.state.epoch * len(sizes) // self.recipe.training.epochs, len(sizes) - 1)]
+        return sizes[min(self.state.epoch * len(sizes) // max(1, self.recipe.training.epochs), len(sizes) - 1)]
 
     @property
     def steps(self) -> int:
@@ -167,6 +167,9 @@ class Run:
             self.average.load(self.out / "average.npz")
 
     def go(self) -> None:
+        if not self.recipe.training.epochs and not self._is_under_way():
+            self._judge(math.nan, self.size)
+            self._checkpoint()
         while not self._is_over():
             loss, size = self._epoch(), self.size
             self.state.epoch += 1

@@ -73,6 +73,17 @@ def test_a_finished_run_is_not_trained_again(run: Path, folder: Path) -> None:
     assert (run / "history.csv").read_text() == before
 
 
+def test_a_recipe_without_epochs_keeps_the_weights_that_it_begins_with(
+    run: Path, folder: Path, tmp_path: Path
+) -> None:
+    recipe = tiny.recipe(epochs=0)
+    recipe = replace(recipe, network=replace(recipe.network, start=(str(run),)))
+    for _ in range(2):
+        train.train(recipe, folder, tmp_path / "kept")
+        assert all(np.array_equal(*pair) for pair in zip(weights(run), weights(tmp_path / "kept"), strict=True))
+    assert [row["epoch"] for row in history(tmp_path / "kept")] == ["0"]
+
+
 def test_training_stops_when_nothing_improves(folder: Path, tmp_path: Path) -> None:
     still = tiny.recipe("seed_cnn", epochs=9, patience=2, learning_rate=0.0, ema=0.0)
     train.train(still, folder, tmp_path / "still")
