@@ -1,9 +1,10 @@
-"""Slices as other sequences would show them: fluid bright as on T2, dark beside bright grey matter as on FLAIR,
-or grey and white matter nearly alike as by spin echoes on T1.
+"""Slices as other sequences would show them: fluid bright as on T2, dark beside bright grey matter as on
+FLAIR, or dark beside grey and white matter that are nearly alike as by spin echoes on T1.
 
-The collections have tumours other than gliomas on T1 after contrast alone, and whole healthy heads on T1 by
-gradient echoes alone. What a curve over grey values cannot do is done here by place: the tissues of the brain change places, the scalp stays bright and
-bone and air dark, and the tumour gets a brightness of its own, mostly above that of the brain.
+The collections have tumours other than gliomas on T1 after contrast alone, and whole healthy heads by
+gradient echoes on T1 alone. What a curve over grey values cannot do is done here by place: the tissues of the
+brain change places, the scalp stays bright and bone and air dark, and the tumour gets a brightness of its
+own, mostly above that of the brain.
 """
 
 from dataclasses import replace
@@ -60,8 +61,10 @@ def _spin_echo(rng: Random) -> tuple[float, ...]:
 def _with_tumour(
     brain: NDArray[np.float32], share: NDArray[np.float32], mask: Grey, rng: Random
 ) -> NDArray[np.float32]:
-    """The tumour mostly brighter than its surroundings, with its own texture or the reverse of it, and
-    in half of the cases with oedema, which no outline shows."""
+    """The tumour mostly brighter than its surroundings, with its own texture or the reverse of it.
+
+    In half of the cases with oedema, which no outline shows.
+    """
     inside, tumour = mask > 0, soft(mask)
     around = ndimage.binary_dilation(inside, iterations=8) & ~inside
     level = np.median(brain[around]) + rng.uniform(-0.1, 0.5)

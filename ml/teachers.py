@@ -1,7 +1,7 @@
 """Networks whose answer another one learns beside the truth (Hinton et al., 2015).
 
-Several together err less than each of them, and what they say of a slice whose tumour can hardly be seen is
-less certain than its label: a network that is taught so errs less, and is less sure where it cannot know.
+Several together err less than each of them, and of a slice whose tumour can hardly be seen they are less
+certain than its label: a network that is taught so is less sure where it cannot know.
 """
 
 from collections.abc import Sequence

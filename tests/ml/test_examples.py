@@ -98,7 +98,9 @@ def test_a_healthy_slice_with_a_pasted_tumour_is_a_tumour() -> None:
 
 
 def test_slices_of_other_sequences_are_drawn_as_often_as_the_recipe_says() -> None:
-    known = replace(drawn(), depths=np.full_like(drawn().depths, 255), brains=np.full_like(drawn().brains, 255))
+    known = replace(
+        drawn(), depths=np.full_like(drawn().depths, 255), brains=np.full_like(drawn().brains, 255)
+    )
     plain = next(examples.batches(tiny.recipe(batch=8), known, 0, 1, 48))
     recipe = replace(tiny.recipe(batch=8), augment={"sequence": 1.0})
     other = next(examples.batches(recipe, known, 0, 1, 48))

@@ -19,7 +19,7 @@ TUMOUR = np.hypot(X - 16, Y) < 7
 
 
 def on_t1(*, tumour: bool = False) -> Sample:
-    """Fluid 40, grey matter 110, white matter 160, vessels 220, bright scalp, dark bone; perhaps a tumour."""
+    """Fluid 40, grey matter 110, white 160, vessels 220, bright scalp, dark bone; perhaps a tumour."""
     levels = ((SCALP, 230), (BONE, 5), (BRAIN, 220), (GREY, 110), (WHITE, 160), (FLUID, 40))
     picture = np.zeros(X.shape, np.uint8)
     for place, level in levels:
@@ -34,7 +34,7 @@ def recast(sample: Sample, count: int = 40) -> list[np.ndarray]:
     return [sequences.recast(sample, np.random.default_rng(seed)).picture for seed in range(count)]
 
 
-def test_fluid_is_the_brightest_of_the_brain_as_on_t2_or_the_darkest_and_white_matter_hardly_brighter() -> None:
+def test_fluid_is_brightest_as_on_t2_or_darkest_and_white_matter_then_hardly_brighter_than_grey() -> None:
     levels = [[picture[place].mean() for place in (FLUID, GREY, WHITE)] for picture in recast(on_t1(), 60)]
     bright = [grey - white for fluid, grey, white in levels if fluid > max(grey, white)]
     dark = [grey - white for fluid, grey, white in levels if fluid < min(grey, white)]

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ml import datasets, decision, recipe, starting, study, train
+from ml import datasets, decision, recipe, starting, study
 from ml.evaluate import Answers
 from ml.labels import CLASSES, REFUSED
 from ml.recipe import RecipeError

@@ -61,7 +61,8 @@ def test_a_whole_bundle_may_teach_at_any_size_of_the_pictures(tmp_path: Path) ->
     network = Network("ensemble", first.size, members=(first, replace(first, width=12)))
     sealed, together = released(tmp_path, network)
     (teacher,) = teachers.load([str(sealed)], POLICY)
-    assert np.allclose(teacher.predict_on_batch(PICTURES)[0], together.predict_on_batch(PICTURES)[0], atol=1e-5)
+    found, expected = (model.predict_on_batch(PICTURES)[0] for model in (teacher, together))
+    assert np.allclose(found, expected, atol=1e-5)
     assert teacher.predict_on_batch(np.zeros((1, 96, 96, 1)))[0].shape == (1, len(CLASSES))
 
 
@@ -70,7 +71,9 @@ def test_a_teacher_that_there_is_not_is_named(tmp_path: Path) -> None:
         teachers.load([str(tmp_path)], POLICY)
 
 
-def test_a_network_that_is_taught_learns_something_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_network_that_is_taught_learns_something_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     folder = tiny.data_folder(tmp_path / "data")
     place, _ = run(tmp_path / "teacher", 2)

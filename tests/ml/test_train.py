@@ -80,7 +80,8 @@ def test_a_recipe_without_epochs_keeps_the_weights_that_it_begins_with(
     recipe = replace(recipe, network=replace(recipe.network, start=(str(run),)))
     for _ in range(2):
         train.train(recipe, folder, tmp_path / "kept")
-        assert all(np.array_equal(*pair) for pair in zip(weights(run), weights(tmp_path / "kept"), strict=True))
+        pairs = zip(weights(run), weights(tmp_path / "kept"), strict=True)
+        assert all(np.array_equal(*pair) for pair in pairs)
     assert [row["epoch"] for row in history(tmp_path / "kept")] == ["0"]
 
 
