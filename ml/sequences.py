@@ -23,7 +23,10 @@ KNOTS: Final = (-0.2, 0.0, 0.45, 0.85, 1.6)
 
 
 def recast(sample: Sample, rng: Random) -> Sample:
-    """``sample``, taken on T1, as on T2, FLAIR or T1; as it is where its brain or tumour is not outlined."""
+    """``sample``, read as if taken on T1, as on T2, FLAIR or T1 by spin echoes.
+
+    As it is where nobody outlined its tumour, or where nothing parts its brain from its skull.
+    """
     inside = _inside(sample)
     if sample.mask is None or not inside.any():
         return sample

@@ -141,9 +141,8 @@ class Run:
     def size(self) -> int:
         """The side of the pictures of the present epoch."""
         sizes = self.recipe.training.sizes or (self.recipe.network.size,)
-        return sizes[
-            min(self.state.epoch * len(sizes) // max(1, self.recipe.training.epochs), len(sizes) - 1)
-        ]
+        part = self.state.epoch * len(sizes) // max(1, self.recipe.training.epochs)
+        return sizes[min(part, len(sizes) - 1)]
 
     @property
     def steps(self) -> int:
