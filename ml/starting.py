@@ -18,23 +18,22 @@ def read_recipe(run: Path) -> Recipe:
     return parse(run.name, json.loads((run / "recipe.json").read_text()))
 
 
-def finished(place: Path, policy: str) -> Any:
-    """The network of a finished run, or that of a bundle whole; RecipeError where there is neither."""
+def recipe_of(place: Path) -> Recipe:
+    """What a finished run or a sealed bundle was made by; RecipeError where there is neither."""
     if (place / bundle.MANIFEST).is_file():
-        network, weights = _sealed(place), place / bundle.WEIGHTS
-    elif (place / RUN_WEIGHTS).is_file():
-        network, weights = read_recipe(place).network, place / RUN_WEIGHTS
-    else:
-        raise RecipeError(f"{place} is neither a finished run nor a bundle.")
+        sealed = bundle.verify(place)
+        return parse(sealed.version, sealed.card["recipe"])
+    if (place / RUN_WEIGHTS).is_file():
+        return read_recipe(place)
+    raise RecipeError(f"{place} is neither a finished run nor a bundle.")
+
+
+def finished(place: Path, network: Network, policy: str) -> Any:
+    """The network of a finished run, or that of a bundle whole, in this precision."""
+    weights = bundle.WEIGHTS if (place / bundle.MANIFEST).is_file() else RUN_WEIGHTS
     model = networks.build(network, precision=policy, any_size=True)
-    model.load_weights(weights)
+    model.load_weights(place / weights)
     return model
-
-
-def _sealed(place: Path) -> Network:
-    """What a bundle's network is built as, after its files were found to be as they were sealed."""
-    sealed = bundle.verify(place)
-    return parse(sealed.version, sealed.card["recipe"]).network
 
 
 def start(model: Any, network: Network, pictures: NDArray[np.float32]) -> None:
@@ -72,9 +71,8 @@ def _has(model: Any, body: str) -> bool:
 
 def _released(place: Path, network: Network) -> Any:
     """The network of a bundle, or the first of its members, that is built as ``network`` is."""
-    released = _sealed(place)
-    model = networks.build(released)
-    model.load_weights(place / bundle.WEIGHTS)
+    released = recipe_of(place).network
+    model = finished(place, released, "float32")
     members = [model.get_layer(networks.member_name(i)) for i in range(len(released.members))]
     built = zip(released.members or (released,), members or [model], strict=True)
     for known, part in built:

@@ -13,11 +13,23 @@ from numpy.typing import NDArray
 
 from ml import decision, starting
 from ml.examples import Batch
+from ml.recipe import Data, RecipeError
 
 
-def load(places: Sequence[str], policy: str) -> list[Any]:
-    """Finished runs, or bundles whole, in this precision; RecipeError where there is none."""
-    return [starting.finished(Path(place), policy) for place in places]
+def load(places: Sequence[str], data: Data, policy: str) -> list[Any]:
+    """Finished runs, or bundles whole, in this precision.
+
+    Raises RecipeError where there is none, or where it has learnt what ``data`` holds out.
+    """
+    return [_load(Path(place), data, policy) for place in places]
+
+
+def _load(place: Path, data: Data, policy: str) -> Any:
+    recipe = starting.recipe_of(place)
+    nothing_held = data.fold < 0
+    if recipe.data.split != data.split or not (nothing_held or recipe.data.fold == data.fold):
+        raise RecipeError(f"{place} has learnt what it must not teach: its split or fold is another one.")
+    return starting.finished(place, recipe.network, policy)
 
 
 def probabilities(teachers: Sequence[Any], x: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -117,7 +117,7 @@ class Run:
         self.state = State()
         self.average = Average(recipe.training.ema)
         policy = precision.supported(recipe.training.precision)
-        self.teachers = teachers.load(recipe.training.teachers, policy)
+        self.teachers = teachers.load(recipe.training.teachers, recipe.data, policy)
         learner = self._network(recipe.seed)
         if recipe.network.start and not self._is_under_way():
             starting.start(learner, recipe.network, self._first_pictures())
