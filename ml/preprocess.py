@@ -10,21 +10,15 @@ from typing import Any, Final
 import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
-from scipy import ndimage
 
+from ml.framing import Box, head_box
 from ml.image_types import Pixels
 from ml.intensity import sample, to_unit
 
-VERSION: Final = "1"
+VERSION: Final = "2"
 """Changes whenever ``prepare`` would give other values; a bundle records the one it was trained with."""
 
-OVERVIEW: Final = 96
-HEAD_ABOVE: Final = 0.1
-SMALLEST_HEAD: Final = 0.1
-MARGIN: Final = 0.03
 DARK, BRIGHT = 0.5, 99.5
-
-Box = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
@@ -107,38 +101,3 @@ def _intensity_range(crop: Pixels) -> tuple[float, float]:
     values = sample(crop)
     low, high = np.percentile(values, (DARK, BRIGHT))
     return (float(low), float(high)) if high > low else (float(values.min()), float(values.max()))
-
-
-def head_box(values: Pixels) -> Box:
-    """(left, top, right, bottom) of the largest bright object with a small margin.
-
-    The whole picture where nothing stands out from the background or what does is too small.
-    """
-    height, width = values.shape
-    whole = (0, 0, width, height)
-    reduced = _overview(values)
-    low, high = np.percentile(reduced, (1, 99))
-    labels, count = ndimage.label(reduced > low + HEAD_ABOVE * (high - low))
-    if count == 0:
-        return whole
-    largest = int(np.argmax(np.bincount(labels.ravel())[1:])) + 1
-    rows, columns = ndimage.find_objects(labels)[largest - 1]
-    if (rows.stop - rows.start) * (columns.stop - columns.start) < SMALLEST_HEAD * reduced.size:
-        return whole
-    top, bottom = _with_margin(rows, height / reduced.shape[0], height)
-    left, right = _with_margin(columns, width / reduced.shape[1], width)
-    return left, top, right, bottom
-
-
-def _overview(values: Pixels) -> Pixels:
-    """The picture averaged down to at most ``OVERVIEW`` pixels a side, noise smoothed away."""
-    height, width = values.shape
-    ratio = min(1.0, OVERVIEW / max(height, width))
-    shape = max(1, round(width * ratio)), max(1, round(height * ratio))
-    small = PIL.Image.fromarray(values).resize(shape, PIL.Image.Resampling.BOX)
-    return np.asarray(ndimage.uniform_filter(np.asarray(small), 3, mode="nearest"))
-
-
-def _with_margin(span: slice, step: float, limit: int) -> tuple[int, int]:
-    margin = MARGIN * (span.stop - span.start)
-    return max(0, int((span.start - margin) * step)), min(limit, int(np.ceil((span.stop + margin) * step)))

@@ -11,7 +11,7 @@ import PIL.ImageFilter
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ml import augment, burned_in, evaluate, tables
+from ml import augment, burned_in, displayed, evaluate, tables
 from ml.evaluate import Answers, Vary
 from ml.image_types import Image, Pixels
 from ml.statistics import Bootstrap, Figure
@@ -135,6 +135,14 @@ HARD: Final[Mapping[str, Vary]] = {
     "on white": _each(_printed),
     "inverted": _each(_inverted),
     "recast": _each(_recast),
+    "on a page": _each(displayed.on_page),
+    "in a viewer": _each(displayed.in_viewer),
+    "framed": _each(displayed.framed),
+    "watermarked": _each(displayed.watermarked),
+    "burnt out": _each(displayed.burnt_out),
+    "squeezed": _each(displayed.squeezed),
+    "compressed": _each(displayed.compressed),
+    "photographed": _each(displayed.photographed),
 }
 """Pictures (h, w) in [0, 1] as other scanners, programs and teaching files show them, and rather more so."""
 

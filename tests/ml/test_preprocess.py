@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
 
 from ml.images import read
-from ml.preprocess import Geometry, head_box, prepare, prepare_with_geometry
+from ml.preprocess import Geometry, prepare, prepare_with_geometry
 from tests.ml.pictures import brain
 
 SIZE = 64
@@ -112,32 +112,12 @@ def test_one_hot_pixel_does_not_darken_the_head() -> None:
     assert distance(prepare(picture, SIZE), prepare(head(), SIZE)) < 0.05
 
 
-def test_writing_in_a_corner_is_not_part_of_the_head() -> None:
-    wide = framed(head(), 40, 40, 60, 60)
-    marked = wide.copy()
-    marked[4:12, 4:30] = 1
-    assert head_box(marked) == head_box(wide)
-
-
-def test_noise_in_the_background_does_not_widen_the_crop() -> None:
-    wide = framed(head(), 40, 40, 60, 60)
-    noisy = wide + np.abs(np.random.default_rng(1).normal(0, 0.04, wide.shape)).astype(np.float32)
-    assert np.abs(np.subtract(head_box(noisy), head_box(wide))).max() <= 8
-
-
 def test_a_head_is_never_squashed() -> None:
     rows, columns = np.mgrid[0:300, 0:200]
     disc = (((rows - 150) ** 2 + (columns - 100) ** 2) < 90**2).astype(np.float32)
     prepared = prepare(disc, 128)[..., 0] > 0.5
     height, width = prepared.any(axis=1).sum(), prepared.any(axis=0).sum()
     assert abs(int(height) - int(width)) <= 2
-
-
-def test_a_picture_without_an_object_is_used_whole() -> None:
-    assert head_box(np.zeros((50, 80), np.float32)) == (0, 0, 80, 50)
-    speck = np.zeros((100, 100), np.float32)
-    speck[50:60, 50:60] = 1
-    assert head_box(speck) == (0, 0, 100, 100)
 
 
 def test_a_tumour_found_by_the_network_lies_where_it_is_in_the_source() -> None:

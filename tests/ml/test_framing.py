@@ -1,0 +1,101 @@
+"""Where the head is, whatever was put around it: margins, pages, panels, frames, writing."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from ml import augment, displayed
+from ml.framing import head_box
+from ml.preprocess import prepare
+from tests.ml.pictures import brain
+
+SIZE = 64
+Picture = NDArray[np.float32]
+
+
+def head() -> Picture:
+    return brain(height=240, width=200).astype(np.float32)
+
+
+def framed(picture: Picture, top: int, bottom: int, left: int, right: int) -> Picture:
+    return np.pad(picture, ((top, bottom), (left, right)))
+
+
+def alike(one: Picture, other: Picture) -> float:
+    """Correlation of the two when prepared; a frame that is one pixel off costs up to 0.1."""
+    return float(np.corrcoef(prepare(one, SIZE).ravel(), prepare(other, SIZE).ravel())[0, 1])
+
+
+def test_writing_in_a_corner_is_not_part_of_the_head() -> None:
+    wide = framed(head(), 40, 40, 60, 60)
+    marked = wide.copy()
+    marked[4:12, 4:30] = 1
+    assert head_box(marked) == head_box(wide)
+
+
+def test_noise_in_the_background_does_not_widen_the_crop() -> None:
+    wide = framed(head(), 40, 40, 60, 60)
+    noisy = wide + np.abs(np.random.default_rng(1).normal(0, 0.04, wide.shape)).astype(np.float32)
+    assert np.abs(np.subtract(head_box(noisy), head_box(wide))).max() <= 8
+
+
+def test_a_picture_without_an_object_is_used_whole() -> None:
+    assert head_box(np.zeros((50, 80), np.float32)) == (0, 0, 80, 50)
+    speck = np.zeros((100, 100), np.float32)
+    speck[50:60, 50:60] = 1
+    assert head_box(speck) == (0, 0, 100, 100)
+
+
+@pytest.mark.parametrize("show", [displayed.on_page, displayed.in_viewer, displayed.framed])
+def test_a_page_a_viewer_and_a_frame_are_not_part_of_the_head(show: Callable[[Picture], Picture]) -> None:
+    assert alike(show(head()), head()) > 0.9
+
+
+@pytest.mark.parametrize(
+    ("show", "moved"),
+    [(displayed.on_page, (24, 24)), (displayed.in_viewer, (60, 24)), (displayed.framed, (3, 3))],
+)
+def test_the_box_lies_where_the_head_is_in_the_source(
+    show: Callable[[Picture], Picture], moved: tuple[int, int]
+) -> None:
+    assert np.abs(np.subtract(head_box(show(head())), np.add(head_box(head()), moved * 2))).max() <= 5
+
+
+def is_nearly(box: tuple[int, int, int, int], picture: Picture) -> bool:
+    """Whether the box is as large as the picture, but for the mixed pixels of its edges."""
+    left, top, right, bottom = box
+    height, width = picture.shape
+    return 0.88 * height < bottom - top <= height and 0.88 * width < right - left <= width
+
+
+def test_of_a_head_that_reaches_the_edges_of_its_picture_the_picture_is_taken_from_the_page() -> None:
+    close = head()[40:-40, 36:-36]
+    assert is_nearly(head_box(displayed.on_page(close)), close)
+
+
+@pytest.mark.parametrize("turns", range(4))
+@pytest.mark.parametrize("shade", [1.0, 0.3])
+def test_a_strip_with_a_legend_along_one_edge_is_not_part_of_the_picture(turns: int, shade: float) -> None:
+    close = np.rot90(head()[40:-40, 36:-36], turns)
+    with_strip = np.pad(close, ((0, 40), (0, 0)), constant_values=shade)
+    with_strip[-30:-20, 10:-10:4] = 0
+    assert is_nearly(head_box(np.rot90(with_strip, turns)), np.rot90(close, turns))
+
+
+def test_a_head_in_print_is_not_taken_for_a_picture_on_a_page() -> None:
+    printed = augment.on_paper(np.rint(head() * 255).astype(np.uint8), 255).astype(np.float32) / 255
+    left, top, right, bottom = head_box(printed)
+    assert left <= 20 and top <= 18 and right >= 180 and bottom >= 222
+
+
+def test_a_head_that_is_cut_off_on_all_sides_stays_whole() -> None:
+    close = head()[30:-30, 26:-26]
+    assert head_box(close) == (0, 0, close.shape[1], close.shape[0])
+
+
+def test_an_empty_page_is_used_whole() -> None:
+    page = np.ones((80, 60), np.float32)
+    page[10:14, 10:50] = 0
+    assert head_box(page) == (0, 0, 60, 80)
