@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ml.errors import MlError
+from ml.framing import Box
 from ml.image_types import Pixels
-from ml.preprocess import Box, Geometry
+from ml.preprocess import Geometry
 
 Mask = NDArray[np.bool_]
 

@@ -92,7 +92,7 @@ def _picture(reduced: Pixels) -> Region:
     """The largest picture on a page or between panels; everything where there are none."""
     around = _around(reduced)
     if around.any():
-        # Opened, so that the words of a legend do not join it to its picture.
+        # Opened, so that neither words nor uneven places of an edge are joined to the picture.
         pictures = _things(ndimage.binary_opening(ndimage.binary_fill_holes(~around), np.ones(OPENED)))
         if pictures and _is_picture(pictures[0], reduced.shape):
             return _trimmed(pictures[0].region, reduced.shape)

@@ -10,8 +10,8 @@ import PIL.Image
 from numpy.typing import NDArray
 
 from ml.datasets import DataError, Row
+from ml.framing import Box
 from ml.labels import NO_TUMOUR
-from ml.preprocess import Box
 
 Mask = NDArray[np.bool_]
 

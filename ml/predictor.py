@@ -18,9 +18,10 @@ from ml.decision import HEALTHY, REASONS, Familiar, Thresholds
 from ml.engine import LARGEST_BATCH, LiteRt, Outputs, mirrored
 from ml.errors import BundleError
 from ml.findings import Finding, Mask
+from ml.framing import Box
 from ml.image_types import Facts, Image, Pixels
 from ml.labels import CLASSES, NO_TUMOUR, REFUSED
-from ml.preprocess import Box, Geometry
+from ml.preprocess import Geometry
 
 NOTICE: Final = "Research use only. Not a medical device."
 

@@ -84,6 +84,19 @@ def test_a_strip_with_a_legend_along_one_edge_is_not_part_of_the_picture(turns: 
     assert is_nearly(head_box(np.rot90(with_strip, turns)), np.rot90(close, turns))
 
 
+def test_an_uneven_light_line_along_an_edge_is_not_part_of_the_picture() -> None:
+    close = head()[40:-40, 36:-36]
+    lined = np.pad(close, ((0, 0), (3, 0)), constant_values=0.6)
+    lined[::20, :3] = 0.4
+    assert head_box(lined)[0] >= 3 and is_nearly(head_box(lined), close)
+
+
+def test_panels_that_are_not_even_are_not_part_of_a_head_that_does_not_touch_them() -> None:
+    panels = np.pad(head(), ((20, 20), (220, 0)), constant_values=0.4)
+    panels[:, :220] = np.linspace(0.2, 0.7, panels.shape[0])[:, np.newaxis]
+    assert np.abs(np.subtract(head_box(panels), np.add(head_box(head()), (220, 20) * 2))).max() <= 5
+
+
 def test_a_head_in_print_is_not_taken_for_a_picture_on_a_page() -> None:
     printed = augment.on_paper(np.rint(head() * 255).astype(np.uint8), 255).astype(np.float32) / 255
     left, top, right, bottom = head_box(printed)
