@@ -95,7 +95,7 @@ def compressed(pixels: Pixels) -> Shown:
 def photographed(pixels: Pixels) -> Shown:
     """Off a screen: from a little aside, in uneven light, with stripes and a grey black."""
     height, width = pixels.shape
-    corners = np.array([0, 0, 0, 1, 1, 1, 1, 0]) + _chance(pixels).uniform(-0.06, 0.06, 8)
+    corners = np.array([0, 0, 0, 1, 1, 1, 1, 0]) + chance(pixels).uniform(-0.06, 0.06, 8)
     aside = _image(pixels).transform(
         (width, height),
         PIL.Image.Transform.QUAD,
@@ -109,8 +109,9 @@ def photographed(pixels: Pixels) -> Shown:
     return _pixels(photo.filter(PIL.ImageFilter.GaussianBlur(width / 256)))
 
 
-def _chance(pixels: Pixels) -> np.random.Generator:
-    return np.random.default_rng(zlib.crc32(np.ascontiguousarray(pixels).tobytes()))
+def chance(pixels: Pixels) -> np.random.Generator:
+    """The same whenever it is the same picture."""
+    return np.random.default_rng(zlib.crc32(pixels.tobytes()))
 
 
 def _image(pixels: Pixels) -> PIL.Image.Image:

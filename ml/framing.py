@@ -68,14 +68,9 @@ def head_box(values: Pixels) -> Box:
     """
     reduced = _overview(values)
     picture = _picture(reduced)
-    head = _head(reduced[picture])
-    spans = [
-        _in_source(inner, outer, few, many)
-        for inner, outer, few, many in zip(
-            head or (None, None), picture, reduced.shape, values.shape, strict=True
-        )
-    ]
-    (top, bottom), (left, right) = spans
+    rows, columns = _head(reduced[picture]) or (None, None)
+    top, bottom = _in_source(rows, picture[0], reduced.shape[0], values.shape[0])
+    left, right = _in_source(columns, picture[1], reduced.shape[1], values.shape[1])
     return left, top, right, bottom
 
 

@@ -1,6 +1,5 @@
 """What becomes of the answers when the same picture is turned or looks as if from another hospital."""
 
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
@@ -53,7 +52,7 @@ VARIANTS: Final[Mapping[str, Vary]] = {
 
 def _marked(pixels: Pixels) -> Pixels:
     """With rings, arrows, frames, rulers; the same ones whenever it is the same picture."""
-    rng = np.random.default_rng(zlib.crc32(pixels.tobytes()))
+    rng = displayed.chance(pixels)
     return _of_bytes(lambda picture: burned_in.mark(picture, rng), pixels)
 
 
@@ -88,7 +87,7 @@ def _coarse(pixels: Pixels) -> Pixels:
 
 def _noisy(pixels: Pixels) -> Pixels:
     """Noise of a tenth of the range in every pixel of a picture of 256."""
-    rng = np.random.default_rng(zlib.crc32(pixels.tobytes()))
+    rng = displayed.chance(pixels)
     field = rng.normal(0, 0.1, (256, 256)).astype(np.float32)
     ratio = [side / 256 for side in pixels.shape]
     noise = ndimage.zoom(field, ratio, order=1, grid_mode=True, mode="nearest")

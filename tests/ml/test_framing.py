@@ -103,6 +103,12 @@ def test_a_head_in_print_is_not_taken_for_a_picture_on_a_page() -> None:
     assert left <= 20 and top <= 18 and right >= 180 and bottom >= 222
 
 
+def test_of_several_heads_in_one_picture_the_largest_is_taken() -> None:
+    small = brain(height=180, width=150).astype(np.float32)
+    both = np.hstack([framed(small, 30, 30, 10, 10), framed(head(), 0, 0, 10, 10)])
+    assert np.abs(np.subtract(head_box(both), np.add(head_box(head()), (180, 0) * 2))).max() <= 5
+
+
 def test_a_head_that_is_cut_off_on_all_sides_stays_whole() -> None:
     close = head()[30:-30, 26:-26]
     assert head_box(close) == (0, 0, close.shape[1], close.shape[0])

@@ -87,14 +87,18 @@ def test_variants_are_what_they_are_called() -> None:
     assert all(one.flags["C_CONTIGUOUS"] and one.dtype == np.float32 for one in variants.values())
 
 
-def test_hard_pictures_keep_their_range_and_are_the_same_each_time() -> None:
+RESHAPED = {"on a page", "in a viewer", "framed", "squeezed"}
+
+
+def test_hard_pictures_keep_their_range_and_mostly_their_frame_and_are_the_same_each_time() -> None:
     pixels = brain(height=120, width=90).astype(np.float32)
     for name, vary in robustness.HARD.items():
         one, other = (vary(image(pixels)).slices[0] for _ in range(2))
         assert one.min() >= 0 and one.max() <= 1 and one.dtype == np.float32, name
         assert np.array_equal(one, other), name
-        changed = one.shape != pixels.shape or float(np.abs(one - pixels).max()) > 0.05
-        assert changed == (name != robustness.PLAIN), name
+        assert (one.shape != pixels.shape) == (name in RESHAPED), name
+        changed = 1.0 if name in RESHAPED else float(np.abs(one - pixels).max())
+        assert changed == 0 if name == robustness.PLAIN else changed > 0.05, name
 
 
 def test_hard_pictures_are_judged_one_way_at_a_time_and_their_mean_leaves_the_plain_one_out() -> None:
