@@ -130,7 +130,14 @@ def aggregate(chosen: argparse.Namespace) -> int:
     from ml import volumes
 
     predictor = Predictor.load(_bundle(chosen))
-    judged = volumes.judge(predictor, chosen.data, volumes.volumes(chosen.data, chosen.fold))
+    where = (chosen.data, chosen.fold)
+    if chosen.slices:
+        scans = volumes.pieces(*where, chosen.slices)
+    elif chosen.thin:
+        scans = volumes.thin(*where, chosen.thin)
+    else:
+        scans = volumes.volumes(*where)
+    judged = volumes.judge(predictor, chosen.data, scans)
     candidates = volumes.compare(judged, predictor.thresholds)
     print(f"{predictor.version}\n{volumes.as_markdown(judged, candidates)}\n{NOTICE}")
     _save(chosen.json, {"model_version": predictor.version, "candidates": candidates})
@@ -200,6 +207,9 @@ def _add_making(commands: Any) -> None:
     test.add_argument("--every", type=_step, default=3, help="of so many slices one (default: 3)")
     pool = _command(commands, "aggregate", aggregate, "compare ways from slices to one answer", bundle=True)
     pool.add_argument("--fold", type=int, default=0, help="of dev, the one that the bundle has not learnt")
+    kinds = pool.add_mutually_exclusive_group()
+    kinds.add_argument("--slices", type=_step, help="pieces of so many slices instead of whole scans")
+    kinds.add_argument("--thin", type=_step, help="as if tumours were only so many slices thick")
     pool.add_argument("--json", type=Path, metavar="OUT", help="also write the figures there")
     race = _command(commands, "bench", bench, "measure the engines on a bundle's network", bundle=True)
     race.add_argument("--rounds", type=int, default=7, help="turns of every engine")

@@ -26,7 +26,10 @@ class Aggregation:
     deviation of the weights of ``central``, as a share of the scan's length. ``tumour``: the tumour
     threshold of scans with several slices, where it is another than that of one. ``outlined``: so
     many neighbouring slices with a large outline make a scan without a tumour uncertain.
-    ``refused_share``: a scan is refused where at least this share of its slices is.
+    ``refused_share``: a scan is refused where at least this share of its slices is. ``few``: of fewer
+    slices than this the most suspicious one decides, whatever the method: neighbours that show nothing
+    do not speak against the only slice through a tumour (of pieces of scans of 3 to 10 slices a run of 5
+    misses one tumour in ten, the most suspicious slice one in forty; from 12 on neither misses any).
     """
 
     method: str = "max"
@@ -36,6 +39,7 @@ class Aggregation:
     tumour: float | None = None
     outlined: int = 1
     refused_share: float = 1.0
+    few: int = 12
 
     def __post_init__(self) -> None:
         if self.method not in METHODS or self.kinds not in KINDS:
@@ -45,11 +49,13 @@ class Aggregation:
     def from_card(cls, card: Mapping[str, Any]) -> "Aggregation":
         return cls(**card.get("aggregation", {}))
 
-    def thresholds(self, single: Thresholds, slices: int) -> Thresholds:
-        """Those of a scan with this many slices."""
-        if slices == 1 or self.tumour is None:
-            return single
-        return replace(single, tumour=self.tumour)
+    def of(self, slices: int) -> "Aggregation":
+        """That of a scan with this many slices."""
+        return replace(self, method="max", tumour=None) if slices < self.few else self
+
+    def thresholds(self, single: Thresholds) -> Thresholds:
+        """Those of a scan, where those of a slice are ``single``."""
+        return single if self.tumour is None else replace(single, tumour=self.tumour)
 
 
 @dataclass(frozen=True)

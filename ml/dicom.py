@@ -16,6 +16,7 @@ from pydicom import uid
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filereader import read_dataset
 
+from ml import sheets
 from ml.anatomy import stack
 from ml.dicom_display import grey
 from ml.dicom_geometry import announced_slice_spacing, instance_number, pixel_spacing, place
@@ -77,7 +78,7 @@ def assemble(files: Sequence[tuple[Dataset, Array]]) -> tuple[Image, tuple[int, 
     if facts.slice_spacing_mm is None:
         facts = replace(facts, slice_spacing_mm=announced_slice_spacing(header))
     order = tuple(dict.fromkeys(frames[index][0] for index in found.order))
-    return Image(tuple(slices[index] for index in found.order), facts), order
+    return sheets.opened(Image(tuple(slices[index] for index in found.order), facts)), order
 
 
 def data_set(data: bytes, limits: Limits) -> Dataset:

@@ -22,6 +22,7 @@ QUALITY: Final = 12
 LEGEND: Final = "Figure 2. Axial slice of the brain,\nsame patient as in Figure 1."
 OWNER: Final = "radiology images"
 SLANT, WATERMARK = 25, np.float32(0.35)
+GUTTER: Final = 6
 LABELS: Final = ("Study", "Series 1", "Series 2", "Series 3", "Window", "Zoom 1.5", "Report")
 
 Shown = NDArray[np.float32]
@@ -51,6 +52,18 @@ def in_viewer(pixels: Pixels) -> Shown:
         across = left // 20 + row * width // 8
         draw.rectangle((across, top // 6, across + width // 12, 3 * top // 4), fill=150)
     return _pixels(screen)
+
+
+def on_film(pixels: Pixels) -> Shown:
+    """Four times side by side, with white lines between."""
+    lined = np.pad(pixels, ((0, GUTTER), (0, GUTTER)), constant_values=1)
+    return np.tile(lined, (2, 2))[:-GUTTER, :-GUTTER].astype(np.float32)
+
+
+def far_away(pixels: Pixels) -> Shown:
+    """In the middle of a black picture three times as high and wide."""
+    height, width = pixels.shape
+    return np.pad(pixels, ((height, height), (width, width))).astype(np.float32)
 
 
 def framed(pixels: Pixels) -> Shown:

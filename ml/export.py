@@ -44,7 +44,7 @@ LARGEST_DIFFERENCE: Final = 0.01
 FORMS: Final = ("int8", "float16", "float32")
 GOLDEN_INPUT: Final[dict[str, Any]] = {"side": 240, "phase": 0.7}
 GOLDEN_TOLERANCE: Final = 0.01
-AGGREGATION: Final[dict[str, Any]] = {"method": "run", "slices": 5, "kinds": "all"}
+AGGREGATION: Final[dict[str, Any]] = {"method": "run", "slices": 3, "kinds": "all"}
 """How the slices of a scan become one answer, chosen by ``python -m ml aggregate``."""
 
 CALIBRATION: Final = ("temperature", "thresholds", "specific_threshold", "validation_slices")

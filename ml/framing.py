@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import PIL.Image
@@ -10,14 +10,13 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ml.image_types import Pixels
+from ml.intensity import ABOVE_GROUND
 
 OVERVIEW: Final = 96
 """Where the head is, is seen in a picture of so many pixels a side."""
 BLURRED: Final = 3
 """So many of its pixels are a mixture of two sides of an edge."""
 OPENED: Final = (5, 5)
-HEAD_ABOVE: Final = 0.1
-"""The share of the range of grey values by which something stands out from a dark ground."""
 EVEN: Final = 0.03
 """The grey values of a page, or of a viewer's panel, are within so much of each other, ..."""
 ALONG: Final = 0.7
@@ -26,8 +25,14 @@ RECTANGLE: Final = 0.9
 """A picture on a page fills more of its box than this, ..."""
 ROUND: Final = 0.5
 """... a head less than that, but more than this."""
-SMALLEST: Final = 0.1
-"""The smallest head, and the smallest picture: shares of what it is in."""
+SMALLEST: Final = 0.02
+"""The smallest head: the share of the picture that its box covers, ..."""
+SMALLEST_WITHIN: Final = 0.1
+"""... that of one between panels, and that of a picture on a page."""
+FAR: Final = 0.42
+"""A head that is smaller in its picture is looked at once more by itself."""
+DARK_EDGES: Final = 0.35
+"""A whole head leaves more of the edges of its box dark."""
 MARGIN: Final = 0.03
 """Around a head, of its size."""
 
@@ -51,8 +56,9 @@ class Thing:
     def filling(self) -> float:
         return self.area / math.prod(self.sides)
 
-    def is_large(self, shape: tuple[int, ...]) -> bool:
-        return math.prod(self.sides) >= SMALLEST * math.prod(shape)
+    def share(self, shape: tuple[int, ...]) -> float:
+        """Of the picture, what its box covers."""
+        return math.prod(self.sides) / math.prod(shape)
 
     def edges(self, shape: tuple[int, ...]) -> int:
         """How many of the picture's four edges it reaches."""
@@ -66,7 +72,15 @@ def head_box(values: Pixels) -> Box:
     On a page, or between panels, of that in the largest picture there. The whole picture where nothing
     stands out from the background or what does is too small.
     """
-    reduced = _overview(values)
+    left, top, right, bottom = box = _box(values)
+    if max((right - left) / values.shape[1], (bottom - top) / values.shape[0]) > FAR:
+        return box
+    closer = _box(values[top:bottom, left:right])
+    return left + closer[0], top + closer[1], left + closer[2], top + closer[3]
+
+
+def _box(values: Pixels) -> Box:
+    reduced = overview(values)
     picture = _picture(reduced)
     rows, columns = _head(reduced[picture]) or (None, None)
     top, bottom = _in_source(rows, picture[0], reduced.shape[0], values.shape[0])
@@ -74,7 +88,31 @@ def head_box(values: Pixels) -> Box:
     return left, top, right, bottom
 
 
-def _overview(values: Pixels) -> Pixels:
+def is_part(crop: Pixels) -> bool:
+    """Whether a part of a head is shown alone: tissue reaches most of the edges.
+
+    A whole head is round, and leaves the corners of the smallest box around it dark. An even edge is paper
+    or a panel.
+    """
+    reduced = overview(crop)
+    low, high = np.percentile(reduced, (1, 99))
+    dark = reduced <= low + ABOVE_GROUND * (high - low)
+    empty = [
+        1.0 if _is_even(edge) else edge_dark.mean()
+        for edge, edge_dark in zip(_edges(reduced), _edges(dark), strict=True)
+    ]
+    return float(np.mean(empty)) < DARK_EDGES
+
+
+def _edges(picture: NDArray[Any]) -> tuple[NDArray[Any], ...]:
+    return picture[0], picture[-1], picture[:, 0], picture[:, -1]
+
+
+def _is_even(edge: Pixels) -> bool:
+    return bool((np.abs(edge - np.median(edge)) < EVEN).mean() >= ALONG)
+
+
+def overview(values: Pixels) -> Pixels:
     """The picture averaged down to at most ``OVERVIEW`` pixels a side, noise smoothed away."""
     height, width = values.shape
     ratio = min(1.0, OVERVIEW / max(height, width))
@@ -88,24 +126,24 @@ def _picture(reduced: Pixels) -> Region:
     around = _around(reduced)
     if around.any():
         # Opened, so that neither words nor uneven places of an edge are joined to the picture.
-        pictures = _things(ndimage.binary_opening(ndimage.binary_fill_holes(~around), np.ones(OPENED)))
+        pictures = things(ndimage.binary_opening(ndimage.binary_fill_holes(~around), np.ones(OPENED)))
         if pictures and _is_picture(pictures[0], reduced.shape):
             return _trimmed(pictures[0].region, reduced.shape)
     return slice(0, reduced.shape[0]), slice(0, reduced.shape[1])
 
 
 def _is_picture(thing: Thing, shape: tuple[int, ...]) -> bool:
-    return thing.filling > RECTANGLE and thing.is_large(shape) and min(thing.sides) > 2 * BLURRED
+    is_large = thing.share(shape) >= SMALLEST_WITHIN and min(thing.sides) > 2 * BLURRED
+    return is_large and thing.filling > RECTANGLE
 
 
 def _around(reduced: Pixels) -> NDArray[np.bool_]:
     """Pages and panels: the even grey of an edge that is brighter than the background."""
     low, high = float(reduced.min()), float(reduced.max())
     found = np.zeros(reduced.shape, np.bool_)
-    for edge in (reduced[0], reduced[-1], reduced[:, 0], reduced[:, -1]):
+    for edge in _edges(reduced):
         shade = float(np.median(edge))
-        even = (np.abs(edge - shade) < EVEN).mean() >= ALONG
-        if even and shade > low + HEAD_ABOVE * (high - low):
+        if _is_even(edge) and shade > low + ABOVE_GROUND * (high - low):
             found |= np.abs(reduced - shade) < EVEN
     return found
 
@@ -125,16 +163,21 @@ def _head(picture: Pixels) -> Region | None:
     Panels and frames of a viewer reach the edge on most sides; then the largest that does not is the head.
     """
     low, high = np.percentile(picture, (1, 99))
-    bright = _things(picture > low + HEAD_ABOVE * (high - low))
-    things = [thing for thing in bright if thing.is_large(picture.shape)]
-    if not things:
+    bright = things(picture > low + ABOVE_GROUND * (high - low))
+    large = [thing for thing in bright if thing.share(picture.shape) >= SMALLEST]
+    if not large:
         return None
-    inside = [thing for thing in things if not thing.edges(picture.shape) and thing.filling > ROUND]
-    around = things[0].edges(picture.shape) > 2
-    return inside[0].region if around and inside else things[0].region
+    inside = [thing for thing in large if _is_within(thing, picture.shape)]
+    around = large[0].edges(picture.shape) > 2
+    return inside[0].region if around and inside else large[0].region
 
 
-def _things(where: NDArray[np.bool_]) -> list[Thing]:
+def _is_within(thing: Thing, shape: tuple[int, ...]) -> bool:
+    """Whether it may be a head between panels."""
+    return thing.share(shape) >= SMALLEST_WITHIN and not thing.edges(shape) and thing.filling > ROUND
+
+
+def things(where: NDArray[np.bool_]) -> list[Thing]:
     """Connected pixels, the largest first."""
     labels, count = ndimage.label(where)
     areas = np.bincount(labels.ravel(), minlength=count + 1)[1:]

@@ -94,8 +94,9 @@ class Facts:
     ``spacing_mm`` is the distance between rows and between columns, ``slice_spacing_mm`` that
     between the centres of neighbouring slices. ``plane`` is axial, coronal, sagittal or oblique.
     ``orientation`` names the side of the patient (R, L, A, P, S, I) at the left and at the top edge
-    of the displayed slices. ``gaps`` tells that slices are missing or unevenly spaced. All of them
-    are None, or False, where the file does not say.
+    of the displayed slices. ``gaps`` tells that slices are missing or unevenly spaced, ``sheet`` that
+    the slices lie side by side in one picture. All of them are None, or False, where the file does not
+    say.
     """
 
     kind: str
@@ -111,6 +112,7 @@ class Facts:
     slice_spacing_mm: float | None = None
     orientation: tuple[str, str] | None = None
     gaps: bool = False
+    sheet: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -120,7 +122,8 @@ class Facts:
 class Image:
     """Slices, each float32 (height, width) in [0, 1], C-contiguous, 1 is brightest.
 
-    In anatomical order where the file tells the positions, in its own order otherwise.
+    In anatomical order where the file tells the positions, in its own order otherwise; those of a
+    sheet row by row.
     """
 
     slices: tuple[Pixels, ...]

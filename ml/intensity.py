@@ -13,6 +13,8 @@ Array = NDArray[Any]
 SAMPLE: Final = 1 << 16
 LEAST_SHARE: Final = 1 << 12
 DARK, BRIGHT = 0.1, 99.9
+ABOVE_GROUND: Final = 0.1
+"""The share of the range of grey values by which something stands out from a dark ground."""
 
 
 def sample(values: Array, most: int = SAMPLE) -> NDArray[np.float64]:

@@ -221,8 +221,9 @@ class Predictor:
         return self.thresholds.mask_area is not None and share >= self.thresholds.mask_area
 
     def _answer(self, judged: Sequence[_Judged], image: Image, timings: dict[str, float]) -> Prediction:
-        scan = aggregate.aggregate(_slices(judged), self._aggregation, large=self.thresholds.mask_area)
-        thresholds = self._aggregation.thresholds(self.thresholds, len(judged))
+        how = self._aggregation.of(len(judged))
+        scan = aggregate.aggregate(_slices(judged), how, large=self.thresholds.mask_area)
+        thresholds = how.thresholds(self.thresholds)
         outcome, reason = decision.decide(scan.probabilities, thresholds, outlined=scan.outlined is not None)
         index = scan.slice_index
         if scan.refused:

@@ -11,14 +11,16 @@ import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
-from ml.framing import Box, head_box
+from ml.framing import Box, head_box, is_part
 from ml.image_types import Pixels
 from ml.intensity import sample, to_unit
 
-VERSION: Final = "2"
+VERSION: Final = "3"
 """Changes whenever ``prepare`` would give other values; a bundle records the one it was trained with."""
 
 DARK, BRIGHT = 0.5, 99.5
+AROUND_PART: Final = 0.5
+"""Of its size so much background is laid around a part of a head: about what else of it there would be."""
 
 
 @dataclass(frozen=True)
@@ -26,17 +28,14 @@ class Geometry:
     """Where the network's square lies in the source picture.
 
     ``box`` is the cropped (left, top, right, bottom) in source pixels, right and bottom excluded;
-    ``pad`` the (left, top) background added to make it square. Points are continuous: (0, 0) is
-    the outer corner of the first pixel, the centre of pixel i is i + 0.5.
+    ``pad`` the (left, top) background added to make it a square of ``side``. Points are continuous:
+    (0, 0) is the outer corner of the first pixel, the centre of pixel i is i + 0.5.
     """
 
     box: Box
     pad: tuple[int, int]
+    side: int
     size: int
-
-    @property
-    def side(self) -> int:
-        return max(self.box[2] - self.box[0], self.box[3] - self.box[1], 1)
 
     @property
     def scale(self) -> float:
@@ -64,7 +63,7 @@ def prepare_with_geometry(pixels: NDArray[Any], size: int) -> tuple[Pixels, Geom
     values = _finite(pixels)
     box = head_box(values)
     crop = values[box[1] : box[3], box[0] : box[2]]
-    geometry = Geometry(box, _padding(crop.shape), size)
+    geometry = _geometry(box, size, is_part=is_part(crop))
     dark, bright = _intensity_range(crop)
     square = np.full((geometry.side, geometry.side), dark, np.float32)
     left, top = geometry.pad
@@ -91,10 +90,12 @@ def _finite(pixels: NDArray[Any]) -> Pixels:
     )
 
 
-def _padding(shape: tuple[int, ...]) -> tuple[int, int]:
-    height, width = shape
-    side = max(height, width)
-    return (side - width) // 2, (side - height) // 2
+def _geometry(box: Box, size: int, *, is_part: bool) -> Geometry:
+    width, height = box[2] - box[0], box[3] - box[1]
+    side = max(width, height, 1)
+    if is_part:
+        side += round(AROUND_PART * side)
+    return Geometry(box, ((side - width) // 2, (side - height) // 2), side, size)
 
 
 def _intensity_range(crop: Pixels) -> tuple[float, float]:

@@ -9,7 +9,7 @@ import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
-from ml import containers, tiff
+from ml import containers, sheets, tiff
 from ml.deep_colour import deep_grey, is_deep_colour
 from ml.grey import grey
 from ml.image_types import Facts, Image, Limits, Pixels, refusal
@@ -31,8 +31,8 @@ CONTAINERS: Final[dict[str, Callable[[bytes, Limits], containers.Container]]] = 
 def decode(data: bytes, kind: str, limits: Limits) -> Image:
     """Grey slices of ``data``: 8 bits and fewer divided by 255, wider ones by their robust range.
 
-    EXIF orientation is applied. Raises ImageError for what can be foreseen and anything at all for
-    the rest.
+    EXIF orientation is applied, and a sheet of slices is opened. Raises ImageError for what can be
+    foreseen and anything at all for the rest.
     """
     if kind == "tiff":
         frames, bits, mode = tiff.read_pages(data, limits)
@@ -62,7 +62,7 @@ def _assemble(frames: list[NDArray[Any]], kind: str, bits: int, mode: str) -> Im
     low, high = robust_range(wide) if wide else (0.0, 1.0)
     slices = tuple(_unit(frame, low, high) for frame in frames)
     height, width = slices[0].shape
-    return Image(slices, Facts(kind, width, height, len(slices), bits, mode))
+    return sheets.opened(Image(slices, Facts(kind, width, height, len(slices), bits, mode)))
 
 
 def _unit(frame: NDArray[Any], low: float, high: float) -> Pixels:

@@ -59,12 +59,18 @@ class Reading:
 
 
 def read(predictor: Observed, data: Path, rows: Sequence[Row], vary: Vary | None = None) -> Reading:
-    """Raises ImageError where one of the files cannot be judged."""
+    """Of rows and variants of one slice each. Raises ImageError where a file cannot be judged."""
     predictor.embeddings.clear()
+    found = answers(predictor, data, rows, vary)
+    return Reading(tuple(rows), found, np.concatenate(predictor.embeddings))
+
+
+def answers(predictor: Predictor, data: Path, rows: Sequence[Row], vary: Vary | None = None) -> Answers:
+    """Raises ImageError where a file cannot be judged."""
     found, failed = evaluate.answers(predictor, data, rows, vary)
     if failed:
         raise ImageError(f"{failed[0].path}: {failed[0].detail}", code=failed[0].code)
-    return Reading(tuple(rows), found, np.concatenate(predictor.embeddings))
+    return found
 
 
 @dataclass(frozen=True)
@@ -84,10 +90,13 @@ class Pictures:
 
 
 def look(predictor: Observed, paths: Sequence[Path]) -> Pictures:
-    """The first slice of every file through the serving path."""
-    predictor.embeddings.clear()
-    outcomes = tuple(predictor.predict(images.read(path)).outcome for path in paths)
-    return Pictures(outcomes, np.concatenate([embeddings[:1] for embeddings in predictor.embeddings]))
+    """Every file through the serving path; the embedding is that of its first slice."""
+    outcomes, firsts = [], []
+    for path in paths:
+        predictor.embeddings.clear()
+        outcomes.append(predictor.predict(images.read(path)).outcome)
+        firsts.append(predictor.embeddings[0][:1])
+    return Pictures(tuple(outcomes), np.concatenate(firsts))
 
 
 def observed(predictor: Predictor) -> Observed:

@@ -98,7 +98,7 @@ def hard(predictor: Predictor, data: Path, *, held: bool, every: int = 1) -> Tab
     rows = _held_rows(looking, data) if held else unseen(looking, data)
     if not rows:
         raise DataError(f"{predictor.version} has learnt every fold.")
-    return robustness.hard(lambda vary: readings.read(looking, data, rows[::every], vary).answers)
+    return robustness.hard(lambda vary: readings.answers(predictor, data, rows[::every], vary))
 
 
 def _subsample(found: Answers, every: int) -> dict[str, Any]:

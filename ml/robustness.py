@@ -10,7 +10,7 @@ import PIL.ImageFilter
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ml import augment, burned_in, displayed, evaluate, tables
+from ml import augment, burned_in, displayed, evaluate, sheets, tables
 from ml.evaluate import Answers, Vary
 from ml.image_types import Image, Pixels
 from ml.statistics import Bootstrap, Figure
@@ -27,6 +27,12 @@ def _each(change: Callable[[Pixels], NDArray[np.float32]]) -> Vary:
         return replace(image, slices=tuple(np.ascontiguousarray(change(pixels)) for pixels in image.slices))
 
     return vary
+
+
+def _opened(change: Callable[[Pixels], NDArray[np.float32]]) -> Vary:
+    """Every slice changed, and what is then a sheet read as one."""
+    vary = _each(change)
+    return lambda image: sheets.opened(vary(image))
 
 
 def turned(degrees: int) -> Vary:
@@ -137,6 +143,8 @@ HARD: Final[Mapping[str, Vary]] = {
     "on a page": _each(displayed.on_page),
     "in a viewer": _each(displayed.in_viewer),
     "framed": _each(displayed.framed),
+    "on a film": _opened(displayed.on_film),
+    "far away": _each(displayed.far_away),
     "watermarked": _each(displayed.watermarked),
     "burnt out": _each(displayed.burnt_out),
     "squeezed": _each(displayed.squeezed),

@@ -1,7 +1,7 @@
 """Whole scans put together from the tables' slices, and how well each aggregation answers them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +22,7 @@ from ml.statistics import Bootstrap, Figure
 SHORTEST: Final = 5
 CANDIDATES: Final = (
     Aggregation("max"),
+    Aggregation("max", kinds="all"),
     *(Aggregation("top", slices=k) for k in (2, 3, 5)),
     *(Aggregation("run", slices=k) for k in (2, 3, 5)),
     *(Aggregation("run", slices=k, kinds="all") for k in (2, 3, 5)),
@@ -59,36 +60,73 @@ def volumes(data: Path, fold: int) -> list[Volume]:
     A sequence of a tumour patient gives a second, healthy volume: its longest run of slices away
     from the tumour. Raises DataError where the fold has none.
     """
+    scans = _scans(data, fold)
+    parts = [part for scan in scans for part in (_volume(scan), _healthy_part(scan))]
+    found = [part for part in parts if len(part.paths) >= SHORTEST]
+    if not found:
+        raise DataError(f"No scan of fold {fold} can be put together from {data}.")
+    return found
+
+
+def pieces(data: Path, fold: int, slices: int) -> list[Volume]:
+    """The same scans in pieces of so many neighbouring slices; DataError where none has as many."""
+    found = [
+        _volume(scan[start : start + slices])
+        for scan in _scans(data, fold)
+        for start in range(0, len(scan) - slices + 1, slices)
+    ]
+    if not found:
+        raise DataError(f"No scan of fold {fold} in {data} has {slices} slices.")
+    return found
+
+
+def thin(data: Path, fold: int, slices: int) -> list[Volume]:
+    """The tumour patients' scans as if the tumour were only so many slices thick, and without it.
+
+    Once for every so many neighbouring slices of the tumour, with all slices away from it. DataError
+    where the fold has no such scan.
+    """
+    found = [part for scan in _scans(data, fold) for part in _thinned(scan, slices)]
+    if not found:
+        raise DataError(f"No scan of fold {fold} in {data} has {slices} slices of a tumour.")
+    return found
+
+
+def _thinned(scan: Sequence[Row], slices: int) -> list[Volume]:
+    healthy = [row for row in scan if row.label == NO_TUMOUR]
+    sick = [row for row in scan if row.label != NO_TUMOUR]
+    windows = [sick[start : start + slices] for start in range(len(sick) - slices + 1)]
+    if not windows or len(healthy) < SHORTEST:
+        return []
+    thinned = [_volume([row for row in scan if row in healthy or row in window]) for window in windows]
+    return [*thinned, _volume(healthy)]
+
+
+def _scans(data: Path, fold: int) -> list[list[Row]]:
     rows = [
         row
         for row in datasets.records(data, ("lgg", "healthy"))
         if row.split == "dev" and row.fold == fold and not row.flag
     ]
     rows.sort(key=lambda row: (row.group, row.source, row.view, row.path))
-    scans = [list(scan) for _, scan in groupby(rows, key=lambda row: (row.group, row.source, row.view))]
-    found = [volume for scan in scans for volume in (_whole(scan), _healthy_part(scan)) if volume]
-    if not found:
-        raise DataError(f"No scan of fold {fold} can be put together from {data}.")
-    return found
+    return [list(scan) for _, scan in groupby(rows, key=lambda row: (row.group, row.source, row.view))]
 
 
-def _whole(scan: Sequence[Row]) -> Volume | None:
-    sick = [row.label for row in scan if row.label != NO_TUMOUR]
-    return _volume(scan, scan[0].source, sick[0] if sick else NO_TUMOUR)
+def _volume(rows: Sequence[Row]) -> Volume:
+    """A tumour's where one of its slices shows one."""
+    sick = [row.label for row in rows if row.label != NO_TUMOUR]
+    return Volume(rows[0].source, rows[0].group, sick[0] if sick else NO_TUMOUR, _paths(rows))
 
 
-def _healthy_part(scan: Sequence[Row]) -> Volume | None:
-    """The longest run without a tumour of a scan that shows one."""
+def _healthy_part(scan: Sequence[Row]) -> Volume:
+    """The longest run without a tumour of a scan that shows one; nothing of another scan."""
     runs = [list(run) for healthy, run in groupby(scan, key=lambda row: row.label == NO_TUMOUR) if healthy]
-    if len(runs) == 1 and len(runs[0]) == len(scan):
-        return None
-    return _volume(max(runs, key=len, default=[]), f"{scan[0].source}_part", NO_TUMOUR)
+    longest = max((run for run in runs if len(run) < len(scan)), key=len, default=[])
+    return replace(_volume(scan), kind=f"{scan[0].source}_part", label=NO_TUMOUR, paths=_paths(longest))
 
 
-def _volume(rows: Sequence[Row], kind: str, label: str) -> Volume | None:
-    if len(rows) < SHORTEST:
-        return None
-    return Volume(kind, rows[0].group, label, tuple(row.path for row in rows))
+def _paths(rows: Sequence[Row]) -> tuple[str, ...]:
+    return tuple(row.path for row in rows)
 
 
 def judge(predictor: Predictor, data: Path, found: Sequence[Volume]) -> Judged:

@@ -38,7 +38,7 @@ def scan_page(request: SignedInRequest, scan_id: uuid.UUID) -> HttpResponse:
         "many_slices": any(pane.result.slices > 1 for pane in panes),
         "has_outline": any(pane.outlined for pane in panes),
         "has_decided": any(pane.tells_decided for pane in panes),
-        "three_planes": len(panes) == 1 and panes[0].result.slices > 1,
+        "three_planes": len(panes) == 1 and panes[0].result.is_volume,
         "result": panes[0].result,
         "beside": chosen[1] if len(chosen) > 1 else None,
         "priors": priors.priors_of(actor=actor, scan=scan),

@@ -27,6 +27,11 @@ class Result:
         return int(self.scan.facts.get("frames") or 1)
 
     @property
+    def is_volume(self) -> bool:
+        """Whether its slices lie behind one another in the patient, and not side by side in a picture."""
+        return self.slices > 1 and not self.scan.facts.get("sheet")
+
+    @property
     def slice_shown(self) -> int:
         """The slice that decided, otherwise the middle one; counted from 0."""
         if self.analysis.slice_index is not None:

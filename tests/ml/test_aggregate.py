@@ -146,7 +146,19 @@ def test_a_card_without_aggregation_has_the_most_suspicious_slice_decide() -> No
     given = {"aggregation": {"method": "run", "slices": 5, "tumour": 0.4}}
     how = Aggregation.from_card(given)
     assert (how.method, how.slices) == ("run", 5)
-    assert how.thresholds(THRESHOLDS, 26).tumour == 0.4 and how.thresholds(THRESHOLDS, 1) == THRESHOLDS
+    assert how.of(26).thresholds(THRESHOLDS).tumour == 0.4
+    assert how.of(1).thresholds(THRESHOLDS) == how.of(11).thresholds(THRESHOLDS) == THRESHOLDS
     for unknown in ({"method": "vote"}, {"kinds": "most"}):
         with pytest.raises(ValueError, match=r"vote|most"):
             Aggregation.from_card({"aggregation": unknown})
+
+
+@pytest.mark.parametrize("count", [3, 5, 11])
+def test_of_few_slices_those_that_show_nothing_do_not_speak_against_the_one_through_a_tumour(
+    count: int,
+) -> None:
+    how = Aggregation.from_card({"aggregation": {"method": "run", "slices": 5, "kinds": "all"}})
+    curve = slices([0.9] + [0.02] * (count - 1), kind=1)
+    assert called(curve, how) == "notumor"
+    assert called(curve, how.of(count)) == "meningioma"
+    assert how.of(12) == how

@@ -267,6 +267,7 @@ def test_facts_say_what_was_stored_and_nothing_about_the_patient() -> None:
         "slice_spacing_mm": None,
         "orientation": None,
         "gaps": False,
+        "sheet": False,
     }
 
 

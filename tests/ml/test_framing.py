@@ -5,10 +5,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from ml import augment, displayed
-from ml.framing import head_box
-from ml.preprocess import prepare
+from ml.framing import head_box, is_part
+from ml.preprocess import prepare, prepare_with_geometry
 from tests.ml.pictures import brain
 
 SIZE = 64
@@ -19,8 +20,19 @@ def head() -> Picture:
     return brain(height=240, width=200).astype(np.float32)
 
 
+def textured() -> Picture:
+    """With tissue that is nowhere even."""
+    grain = ndimage.gaussian_filter(np.random.default_rng(0).normal(0, 1, head().shape), 4)
+    return np.asarray(head() * (1 + 0.4 * grain / grain.std()), np.float32).clip(0, 1)
+
+
 def framed(picture: Picture, top: int, bottom: int, left: int, right: int) -> Picture:
     return np.pad(picture, ((top, bottom), (left, right)))
+
+
+def cropped(picture: Picture) -> Picture:
+    left, top, right, bottom = head_box(picture)
+    return picture[top:bottom, left:right]
 
 
 def alike(one: Picture, other: Picture) -> float:
@@ -46,6 +58,47 @@ def test_a_picture_without_an_object_is_used_whole() -> None:
     speck = np.zeros((100, 100), np.float32)
     speck[50:60, 50:60] = 1
     assert head_box(speck) == (0, 0, 100, 100)
+
+
+@pytest.mark.parametrize("share", [0.5, 0.3, 0.18])
+def test_a_head_that_is_small_in_its_picture_is_found(share: float) -> None:
+    height, width = (round(side / share) for side in head().shape)
+    far = np.zeros((height, width), np.float32)
+    top, left = (height - 240) // 3, (width - 200) // 3
+    far[top : top + 240, left : left + 200] = head()
+    assert np.abs(np.subtract(head_box(far), np.add(head_box(head()), (left, top) * 2))).max() <= 5
+
+
+def test_a_small_thing_within_a_head_that_reaches_the_edges_is_not_the_head() -> None:
+    close = head()[30:-30, 26:-26]
+    close[close > 0.9] = 0.5
+    close[50:120, 40:110] = 0
+    close[65:105, 55:95] = 1
+    assert head_box(close) == (0, 0, close.shape[1], close.shape[0])
+
+
+def test_a_part_of_a_head_is_told_from_a_whole_one() -> None:
+    assert not is_part(cropped(textured())) and not is_part(textured()[18:-18, 20:-20])
+    assert is_part(textured()[60:-60, 50:-50]) and is_part(textured()[50:150, 50:150])
+    assert not is_part(np.zeros((40, 40), np.float32))
+
+
+@pytest.mark.parametrize("shade", [160, 255])
+def test_a_head_in_print_or_against_a_panel_is_no_part_of_one(shade: int) -> None:
+    printed = augment.on_paper(np.rint(textured() * 255).astype(np.uint8), shade).astype(np.float32) / 255
+    assert not is_part(cropped(printed))
+    close = np.pad(textured()[18:-18, 20:-20], ((0, 0), (60, 0)), constant_values=0.3)
+    assert not is_part(close)
+
+
+def test_a_part_of_a_head_is_laid_into_background_as_if_the_rest_were_there() -> None:
+    part = textured()[60:-60, 50:-50]
+    prepared, geometry = prepare_with_geometry(part, SIZE)
+    assert geometry.box == (0, 0, 100, 120) and geometry.side == 180 and geometry.pad == (40, 30)
+    assert prepared[:8].max() < 0.01 and prepared[:, :8].max() < 0.01
+    whole, _ = prepare_with_geometry(textured(), SIZE)
+    middle = slice(SIZE // 2 - 8, SIZE // 2 + 8)
+    assert abs(float(prepared[middle, middle].mean() - whole[middle, middle].mean())) < 0.15
 
 
 @pytest.mark.parametrize("show", [displayed.on_page, displayed.in_viewer, displayed.framed])

@@ -151,11 +151,19 @@ def test_the_card_chooses_how_slices_become_one_answer(
 ) -> None:
     run = {"method": "run", "slices": 3, "tumour": 0.6}
     predictor = seeing(tmp_path, monkeypatch, engine, aggregation=run)
-    alone = predictor.predict(image(*(head(SPOT) if i == 4 else head() for i in range(9))))
-    together = predictor.predict(image(*(head(SPOT) if 3 <= i < 7 else head() for i in range(9))))
+    alone = predictor.predict(image(*(head(SPOT) if i == 4 else head() for i in range(12))))
+    together = predictor.predict(image(*(head(SPOT) if 3 <= i < 7 else head() for i in range(12))))
     assert (alone.outcome, alone.finding, alone.masks) == ("notumor", None, {})
     assert together.outcome == "glioma" and 3 <= together.slice_index < 7
     assert alone.slices[4].tumour_probability > 0.9
+
+
+def test_of_a_few_slices_the_most_suspicious_one_decides_whatever_the_card_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: BrightIsTumour
+) -> None:
+    predictor = seeing(tmp_path, monkeypatch, engine, aggregation={"method": "run", "slices": 3})
+    answer = predictor.predict(image(*(head(SPOT) if i == 4 else head() for i in range(6))))
+    assert answer.outcome == "glioma" and answer.slice_index == 4
 
 
 def test_mirroring_averages_both_views_and_turns_the_second_mask_back(

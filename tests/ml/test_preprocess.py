@@ -146,15 +146,16 @@ def test_the_corners_of_the_square_enclose_the_crop() -> None:
     st.integers(1, 3000),
     st.integers(1, 3000),
     st.integers(1, 512),
+    st.integers(0, 500),
     st.floats(-10, 600),
     st.floats(-10, 600),
 )
 def test_a_point_goes_to_the_source_and_back(
-    left: int, top: int, width: int, height: int, size: int, x: float, y: float
+    left: int, top: int, width: int, height: int, size: int, around: int, x: float, y: float
 ) -> None:
-    side = max(width, height)
+    side = max(width, height) + around
     pad = ((side - width) // 2, (side - height) // 2)
-    geometry = Geometry((left, top, left + width, top + height), pad, size)
+    geometry = Geometry((left, top, left + width, top + height), pad, side, size)
     assert geometry.to_network(*geometry.to_source(x, y)) == pytest.approx((x, y), abs=1e-6)
 
 

@@ -87,7 +87,7 @@ def test_variants_are_what_they_are_called() -> None:
     assert all(one.flags["C_CONTIGUOUS"] and one.dtype == np.float32 for one in variants.values())
 
 
-RESHAPED = {"on a page", "in a viewer", "framed", "squeezed"}
+RESHAPED = {"on a page", "in a viewer", "framed", "on a film", "far away", "squeezed"}
 
 
 def test_hard_pictures_keep_their_range_and_mostly_their_frame_and_are_the_same_each_time() -> None:

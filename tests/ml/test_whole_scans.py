@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ml import __main__ as program
-from ml import bundle, volumes
+from ml import bundle, datasets, volumes
 from ml.aggregate import METHODS, Slices
 from ml.datasets import DataError
 from ml.decision import Thresholds
@@ -56,6 +56,32 @@ def test_every_sequence_and_view_is_a_scan_and_a_tumour_patient_gives_a_healthy_
     assert sum(map(len, patients)) == len(set().union(*patients)) == 10
 
 
+def test_scans_can_be_asked_for_in_pieces_of_a_few_slices(folder: Path) -> None:
+    found = [piece for fold in range(5) for piece in volumes.pieces(folder, fold, 4)]
+    assert {len(piece.paths) for piece in found} == {4}
+    assert all(len({Path(path).parent for path in piece.paths}) == 1 for piece in found)
+    paths = [path for piece in found for path in piece.paths]
+    assert len(paths) == len(set(paths))
+    labels = {piece.label for piece in found if piece.kind == "lgg_flair"}
+    assert labels == {"glioma", "notumor"}
+    with pytest.raises(DataError, match="99 slices"):
+        volumes.pieces(folder, 0, 99)
+
+
+def test_scans_can_be_asked_for_as_if_their_tumours_were_thin(folder: Path) -> None:
+    whole = {v.paths for fold in range(5) for v in volumes.volumes(folder, fold) if v.label == "glioma"}
+    found = [volume for fold in range(5) for volume in volumes.thin(folder, fold, 2)]
+    sick = {Path(row.path) for row in datasets.records(folder, ("lgg",)) if row.label == "glioma"}
+    for volume in found:
+        shown = [index for index, path in enumerate(volume.paths) if Path(path) in sick]
+        assert len(shown) == (2 if volume.label == "glioma" else 0)
+        assert any(set(volume.paths) < set(paths) for paths in whole)
+        assert list(volume.paths) == sorted(volume.paths)
+    assert len(found) > len(whole) and {volume.label for volume in found} == {"glioma", "notumor"}
+    with pytest.raises(DataError, match="99 slices of a tumour"):
+        volumes.thin(folder, 0, 99)
+
+
 def test_a_fold_without_scans_is_refused(folder: Path) -> None:
     with pytest.raises(DataError, match="fold 9"):
         volumes.volumes(folder, 9)
@@ -93,3 +119,6 @@ def test_the_command_prints_a_table_and_writes_the_figures(
     shown = capsys.readouterr().out
     assert bundle.default().name in shown and "| noisy_or, 5 |" in shown and "Research use only" in shown
     assert '"all_found_threshold"' in out.read_text()
+    assert program.main(["aggregate", "--data", str(folder), "--slices", "12"]) == 0
+    pieces = capsys.readouterr().out
+    assert " healthy" not in pieces and "lgg_flair" in pieces

@@ -4,6 +4,7 @@ import json
 import uuid
 from typing import Any
 
+import numpy as np
 import pytest
 from django.test import Client
 from django.urls import reverse
@@ -15,7 +16,7 @@ from classifier.services.cases import open_case
 from classifier.services.scans import upload_scans
 from tests.conftest import upload
 from tests.e2e.phantom import volume_nifti
-from tests.ml.pictures import brain_png
+from tests.ml.pictures import brain, brain_png, bytes_of, saved
 from tests.pages.conftest import SignedIn
 from tests.pages.reading import last_event, words
 from tests.pages.test_markup import Page
@@ -116,6 +117,16 @@ def test_a_picture_that_does_not_tell_its_sides_gets_no_letters(browser: Client,
     assert response.context["panes"][0].edges == []
     assert "Three planes" not in words(response)
     assert "unknown; measurements are in pixels" in words(response)
+
+
+def test_a_picture_of_several_slices_is_a_scan_of_as_many_but_no_volume(
+    browser: Client, as_alice: Actor, case: Case, rung: list[str]
+) -> None:
+    four = np.tile(bytes_of(brain()), (2, 2))
+    [result] = upload_scans(actor=as_alice, case=case, files=[upload(saved(four, "png"), "film.png")])
+    page = viewer(browser, result.scan)
+    assert page.context["panes"][0].result.slices == 4
+    assert "4, side by side in one picture" in words(page) and "Three planes" not in words(page)
 
 
 def test_without_scripts_there_is_the_picture_and_a_way_to_the_next(browser: Client, seen: Scan) -> None:
