@@ -11,10 +11,9 @@ import pytest
 from ml import __main__ as program
 from ml import bundle, datasets, evaluate, images, readings, report, robustness
 from ml.datasets import DataError
-from ml.evaluate import Vary
+from ml.evaluate import Answers, Vary
 from ml.labels import CLASSES
 from ml.predictor import Predictor
-from ml.readings import Observed, Reading
 from tests.ml import tiny
 from tests.ml.seeing import BrightIsTumour, head, seeing
 
@@ -121,13 +120,13 @@ def test_hard_pictures_are_made_of_slices_that_the_bundle_has_not_learnt(
 ) -> None:
     one = predictor(tmp_path, monkeypatch)
     asked: list[datasets.Row] = []
-    read = readings.read
+    answers = readings.answers
 
-    def reading(looking: Observed, data: Path, rows: list[datasets.Row], vary: Vary) -> Reading:
+    def answering(judge: Predictor, data: Path, rows: list[datasets.Row], vary: Vary) -> Answers:
         asked.extend(rows)
-        return read(looking, data, rows, vary)
+        return answers(judge, data, rows, vary)
 
-    monkeypatch.setattr(readings, "read", reading)
+    monkeypatch.setattr(readings, "answers", answering)
     table = report.hard(one, folder, held=held, every=2)
     assert [row[0] for row in table.rows] == [*robustness.HARD, "mean of the changed"]
     assert {(row.split, row.fold) for row in asked} == ({("dev", 0)} if held else {("holdout", -1)})
