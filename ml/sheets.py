@@ -21,7 +21,7 @@ from ml.intensity import ABOVE_GROUND
 if TYPE_CHECKING:
     from ml.framing import Region
 
-POINTS: Final = 160
+POINTS: Final = 96
 """Of every line so many pixels are looked at."""
 EVEN: Final = 0.06
 """The grey values of a line are within so much of each other, ..."""
