@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ml import augment, displayed
+from ml.findings import to_source
 from ml.framing import head_box, is_part
 from ml.preprocess import prepare, prepare_with_geometry
 from tests.ml.pictures import brain
@@ -81,6 +82,16 @@ def test_a_part_of_a_head_is_told_from_a_whole_one() -> None:
     assert not is_part(cropped(textured())) and not is_part(textured()[18:-18, 20:-20])
     assert is_part(textured()[60:-60, 50:-50]) and is_part(textured()[50:150, 50:150])
     assert not is_part(np.zeros((40, 40), np.float32))
+
+
+def test_what_is_outlined_in_a_part_of_a_head_is_brought_back_to_its_place() -> None:
+    part = textured()[60:-60, 50:-50]
+    _, geometry = prepare_with_geometry(part, SIZE)
+    outlined = np.zeros((SIZE, SIZE), np.float32)
+    (left, top), (right, bottom) = geometry.to_network(20, 70), geometry.to_network(50, 100)
+    outlined[round(top) : round(bottom), round(left) : round(right)] = 1
+    rows, columns = np.nonzero(to_source(outlined, geometry, (120, 100), 0.5))
+    assert np.abs(np.subtract([columns.mean() + 0.5, rows.mean() + 0.5], [35, 85])).max() < 3
 
 
 @pytest.mark.parametrize("shade", [160, 255])

@@ -1,5 +1,6 @@
 """Films, figures and viewers that show several slices in one picture: each of them is found and judged."""
 
+from collections.abc import Callable
 from itertools import product
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from ml import augment, datasets, displayed, images, sheets
 from ml.framing import head_box
-from ml.image_types import Facts, Image
+from ml.image_types import Facts, Image, Limits
 from tests.ml.pictures import brain, brain_dicom, bytes_of, encoded, saved
 
 Picture = NDArray[np.float32]
@@ -144,6 +145,12 @@ def test_a_large_head_among_many_tiny_ones_does_not_fill_the_memory() -> None:
     assert sum(part.size for part in read.slices) <= 4 * page.width * page.height
 
 
+def test_more_slices_than_a_series_may_have_are_not_taken_out_of_a_picture() -> None:
+    tile = np.asarray(head(1, 64))
+    read = images.read(saved(np.tile(tile, (23, 23)), "png"))
+    assert Limits.max_frames < 23 * 23 and (read.facts.frames, read.facts.sheet) == (1, False)
+
+
 def test_heads_that_touch_are_divided_where_the_others_say() -> None:
     page = pixels(sheet(2, 3))
     page[90:110, 150:250] = 0.6
@@ -187,8 +194,7 @@ def test_a_jpeg_of_a_sheet_and_a_photograph_of_one_are_still_sheets(quality: int
         displayed.burnt_out,
     ],
 )
-def test_one_head_is_no_sheet_however_it_is_shown(show: object) -> None:
-    assert callable(show)
+def test_one_head_is_no_sheet_however_it_is_shown(show: Callable[[Picture], Picture]) -> None:
     for seed in range(5):
         assert sheets.find(show(pixels(head(seed)))) == []
         assert sheets.find(show(brain(seed).astype(np.float32))) == []
