@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.image_types import SMALLEST_SIDE, Image, Limits, Pixels
+from ml.image_types import SMALLEST_SIDE, Image, Pixels
 from ml.intensity import ABOVE_GROUND
 
 if TYPE_CHECKING:
@@ -65,8 +65,7 @@ def opened(image: Image) -> Image:
     [picture] = image.slices
     parts = [picture[place] for place in find(picture)]
     height, width = (max((part.shape[axis] for part in parts), default=0) for axis in (0, 1))
-    too_large = len(parts) * height * width > MOST_PIXELS * picture.size
-    if too_large or not 2 <= len(parts) <= Limits.max_frames:
+    if len(parts) < 2 or len(parts) * height * width > MOST_PIXELS * picture.size:
         return image
     slices = tuple(_in_middle(part, height, width) for part in parts)
     return Image(slices, replace(image.facts, width=width, height=height, frames=len(slices), sheet=True))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ml import augment, datasets, displayed, images, sheets
 from ml.framing import head_box
-from ml.image_types import Facts, Image, Limits
+from ml.image_types import Facts, Image
 from tests.ml.pictures import brain, brain_dicom, bytes_of, encoded, saved
 
 Picture = NDArray[np.float32]
@@ -143,12 +143,6 @@ def test_a_large_head_among_many_tiny_ones_does_not_fill_the_memory() -> None:
     assert len(sheets.find(pixels(page))) > 90
     read = images.read(encoded(page, "png"))
     assert sum(part.size for part in read.slices) <= 4 * page.width * page.height
-
-
-def test_more_slices_than_a_series_may_have_are_not_taken_out_of_a_picture() -> None:
-    tile = np.asarray(head(1, 64))
-    read = images.read(saved(np.tile(tile, (23, 23)), "png"))
-    assert Limits.max_frames < 23 * 23 and (read.facts.frames, read.facts.sheet) == (1, False)
 
 
 def test_heads_that_touch_are_divided_where_the_others_say() -> None:
