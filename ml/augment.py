@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ml import burned_in
+from ml.close_ups import Frame
 
 Grey = NDArray[np.uint8]
 Random = np.random.Generator
@@ -23,6 +24,10 @@ DARK: Final = 18
 """Grey values up to this are air."""
 LIGHT: Final = (150, 256)
 """Grey values of the air around a head in print."""
+CLOSER: Final = (0.8, 1.5)
+"""The side of a close-up, in those of the frame that serving would choose."""
+BESIDE: Final = 0.1
+"""How far the middle of a close-up may lie from its frame's, in sides of it."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,8 @@ class Augmentation:
     ``rotations`` are degrees of which one is drawn; ``turn`` the chance of any angle of the circle
     instead. ``zoom``, ``shift``, ``stretch`` and ``gamma`` are the largest relative changes.
     ``heal`` is the chance that a healthy slice is one whose tumour was taken out, ``paste`` that it is
-    given the tumour of another slice, ``sequence`` that a slice is shown as by another sequence.
+    given the tumour of another slice, ``sequence`` that a slice is shown as by another sequence,
+    ``close_up`` that it is shown from near (``close_up``).
     """
 
     rotations: tuple[float, ...] = (0.0,)
@@ -50,6 +56,7 @@ class Augmentation:
     heal: float = 0.0
     paste: float = 0.0
     sequence: float = 0.0
+    close_up: float = 0.0
     bias: float = 0.0
     blur: float = 0.0
     coarse: float = 0.0
@@ -89,10 +96,14 @@ class Sample:
 
 @dataclass(frozen=True)
 class Variant:
-    """``picture`` (size, size) and, in the same frame, ``mask`` (size // 4, size // 4) or None."""
+    """``picture`` (size, size) and, in the same frame, ``mask`` (size // 4, size // 4) or None.
+
+    ``close``: a close-up, not a whole slice.
+    """
 
     picture: Grey
     mask: Grey | None
+    close: bool = False
 
 
 def depth(picture: Grey) -> Grey:
@@ -134,7 +145,22 @@ def vary(sample: Sample, size: int, how: Augmentation, rng: Random) -> Variant:
     if sample.mask is not None and rng.random() < how.lesion:
         sample = _recolour_lesion(sample, sample.mask, rng)
     sample = _strip_or_dress(sample, how, rng)
-    variant = _place(sample, size, how, rng)
+    return _finish(_place(sample, size, how, rng), how, rng)
+
+
+def close_up(picture: Grey, mask: Grey, frame: Frame, size: int, how: Augmentation, rng: Random) -> Variant:
+    """One random variant of what lies in about this frame; ``mask`` is 255 in the tumour."""
+    if mask.any() and rng.random() < how.lesion:
+        picture = _lesion_recoloured(picture, mask, rng)
+    side = frame.side * rng.uniform(*CLOSER)
+    matrix = _turn(how, rng) @ np.diag(_scales(how, rng)) * side
+    centre = np.array([frame.x, frame.y]) + rng.uniform(-BESIDE, BESIDE, 2) * side
+    placed = _warp(picture, size, matrix, centre), _warp(mask, size // 4, matrix, centre)
+    return _finish(Variant(*placed, close=True), how, rng)
+
+
+def _finish(variant: Variant, how: Augmentation, rng: Random) -> Variant:
+    """The contrast of another scanner, and what programs and people leave in the picture."""
     picture = _recolour(variant.picture, how, rng)
     if rng.random() < how.paper:
         picture = on_paper(picture, int(rng.integers(*LIGHT)))
@@ -156,9 +182,12 @@ def soft(mask: Grey) -> NDArray[np.floating]:
 
 def _recolour_lesion(sample: Sample, mask: Grey, rng: Random) -> Sample:
     """The tumour darker or brighter than it was: sequences differ in that more than in anything."""
+    return replace(sample, picture=_lesion_recoloured(sample.picture, mask, rng))
+
+
+def _lesion_recoloured(picture: Grey, mask: Grey, rng: Random) -> Grey:
     change = rng.choice([-1, 1]) * rng.uniform(25, 120)
-    picture = np.clip(sample.picture + change * soft(mask), 0, 255).astype(np.uint8)
-    return replace(sample, picture=picture)
+    return np.asarray(np.clip(picture + change * soft(mask), 0, 255), np.uint8)
 
 
 def _strip_or_dress(sample: Sample, how: Augmentation, rng: Random) -> Sample:

@@ -15,13 +15,15 @@ import PIL.Image
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from ml import augment, datasets, images, lesions, outlines, preprocess, sequences, strangers
+from ml import augment, close_ups, datasets, images, lesions, outlines, preprocess, sequences, strangers
 from ml.augment import Augmentation, Grey, Sample, Variant
+from ml.close_ups import Frame
 from ml.datasets import Row
 from ml.labels import CLASSES, NO_TUMOUR
 from ml.recipe import Recipe
 
 ROOM_TO_TURN: Final = 1.2
+NEARER: Final = 2.0
 SMALLEST: Final = 1e-12
 UNKNOWN: Final = 128
 """The value of a mask, otherwise 0 to 255, that nobody has drawn; masks hold it everywhere or nowhere."""
@@ -37,18 +39,39 @@ class Batch:
     """``x`` (n, size, size, 1) in [0, 1]; ``classes`` (n, 4), rows summing to 1.
 
     ``foreign`` (n, 1) is 1 for pictures that are not brain MRI. ``masks`` (n, m, m, 1) in [0, 1],
-    m a quarter of the size, -1 where nobody outlined the tumour. All float32.
+    m a quarter of the size, -1 where nobody outlined the tumour. ``close`` (n, 1) is 1 for close-ups.
+    All float32.
     """
 
     x: NDArray[np.float32]
     classes: NDArray[np.float32]
     foreign: NDArray[np.float32]
     masks: NDArray[np.float32]
+    close: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Near:
+    """The same slices at ``NEARER`` times the network's side, for close-ups.
+
+    ``frames`` around the outlined tumour, None where there is none.
+    """
+
+    pictures: NDArray[np.uint8]
+    masks: NDArray[np.uint8]
+    frames: tuple[Frame | None, ...]
+
+    @cached_property
+    def tumours(self) -> tuple[Frame, ...]:
+        return tuple(frame for frame in self.frames if frame is not None)
 
 
 @dataclass(frozen=True)
 class Examples:
-    """Training slices. ``chances`` of being drawn; without it each once in random order."""
+    """Training slices. ``chances`` of being drawn; without it each once in random order.
+
+    ``near`` is there where close-ups are learnt.
+    """
 
     rows: tuple[Row, ...]
     pictures: NDArray[np.uint8]
@@ -57,6 +80,7 @@ class Examples:
     masks: NDArray[np.uint8]
     foreign: NDArray[np.uint8]
     chances: NDArray[np.float64] | None = None
+    near: Near | None = None
 
     def draw(self, count: int, rng: Random) -> NDArray[np.int64]:
         if self.chances is None:
@@ -114,7 +138,16 @@ def load(recipe: Recipe, data: Path, rows: Sequence[Row]) -> Examples:
         derived("masks-1", lambda: masks(data, rows, side)),
         _foreigners(recipe, data, side),
         _chances(rows, recipe),
+        _near(recipe, data, rows) if recipe.augment.get("close_up") else None,
     )
+
+
+def _near(recipe: Recipe, data: Path, rows: Sequence[Row]) -> Near:
+    side = round(recipe.network.size * NEARER)
+    key = datasets.cache_key(data, rows, side)
+    drawn = datasets.cached(datasets.CACHE / f"{key}-masks-1.npy", lambda: masks(data, rows, side))
+    frames = tuple(close_ups.around(mask > UNKNOWN, side) for mask in drawn)
+    return Near(datasets.pixels(data, rows, side), drawn, frames)
 
 
 def _foreigners(recipe: Recipe, data: Path, side: int) -> NDArray[np.uint8]:
@@ -184,6 +217,10 @@ def _known(
     """A variant of a slice and its class; a healthy one may be one that was healed, or be given a tumour."""
     row, sample = examples.rows[index], examples.sample(index)
     label = row.target
+    if examples.near is not None and rng.random() < how.close_up:
+        closer = _close_up(examples.near, index, label, size, how, rng)
+        if closer is not None:
+            return closer, label
     if row.label == NO_TUMOUR and how.heal and examples.healed and rng.random() < how.heal:
         of_source = examples.healed[rng.integers(len(examples.healed))]
         return augment.vary(of_source[rng.integers(len(of_source))], size, how, rng), label
@@ -195,6 +232,18 @@ def _known(
     if how.sequence and rng.random() < how.sequence:
         sample = sequences.recast(sample, rng)
     return augment.vary(sample, size, how, rng), label
+
+
+def _close_up(
+    near: Near, index: int, label: int, size: int, how: Augmentation, rng: Random
+) -> Variant | None:
+    """The tumour from near, or as much of a healthy slice; None of a tumour that nobody outlined."""
+    frame, mask = near.frames[index], near.masks[index]
+    if label == CLASSES.index(NO_TUMOUR) and near.tumours:
+        frame = near.tumours[rng.integers(len(near.tumours))]
+    if frame is None:
+        return None
+    return augment.close_up(near.pictures[index], mask, frame, size, how, rng)
 
 
 def _foreign(examples: Examples, size: int, how: Augmentation, rng: Random) -> tuple[Variant, int | None]:
@@ -209,7 +258,8 @@ def _assembled(chosen: Sequence[tuple[Variant, int | None]]) -> Batch:
     x = np.stack([variant.picture for variant, _ in chosen])
     classes = np.stack([_one_hot(label) for _, label in chosen])
     foreign = np.array([[label is None] for _, label in chosen], np.float32)
-    return Batch(_unit(x), classes, foreign, np.stack([_mask(variant) for variant, _ in chosen]))
+    close = np.array([[variant.close] for variant, _ in chosen], np.float32)
+    return Batch(_unit(x), classes, foreign, np.stack([_mask(variant) for variant, _ in chosen]), close)
 
 
 def _one_hot(label: int | None) -> NDArray[np.float32]:

@@ -11,14 +11,13 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from ml import aggregate, brain, bundle, decision, findings, preprocess
+from ml import aggregate, brain, bundle, close_ups, decision, findings, preprocess
 from ml.aggregate import Aggregation, Slices
 from ml.bundle import Bundle
 from ml.decision import HEALTHY, REASONS, Familiar, Thresholds
 from ml.engine import LARGEST_BATCH, LiteRt, Outputs, mirrored
 from ml.errors import BundleError
 from ml.findings import Finding, Mask
-from ml.framing import Box
 from ml.image_types import Facts, Image, Pixels
 from ml.labels import CLASSES, NO_TUMOUR, REFUSED
 from ml.preprocess import Geometry
@@ -89,7 +88,7 @@ class _Judged:
 
     probabilities: NDArray[np.float64]
     refusal: str | None
-    head: Box
+    geometry: Geometry
     share: float = 0.0
     area_px: int | None = None
     mask: Mask | None = None
@@ -127,6 +126,7 @@ class Predictor:
         self.thresholds = Thresholds.from_card(sealed.card)
         self._aggregation = Aggregation.from_card(sealed.card)
         self._mirrored = sealed.card.get("tta") == "mirror"
+        self._knows_close_ups = bool(sealed.card.get("close_ups"))
         self._familiar = Familiar.load(sealed.directory / bundle.FAMILIAR)
         self._engine = LiteRt(sealed.directory / bundle.NETWORK, threads=threads)
 
@@ -156,7 +156,7 @@ class Predictor:
         """The answer for all slices of one image, ``LARGEST_BATCH`` of them in memory at a time."""
         clock = _Clock()
         judged = self._judge_all(image, clock, progress)
-        return self._answer(judged, image, clock.timings)
+        return self._answer(judged, image, clock)
 
     def curve(self, image: Image) -> Slices:
         """What ``predict`` knows of every slice before they become one answer."""
@@ -206,21 +206,47 @@ class Predictor:
         shape: tuple[int, ...],
     ) -> _Judged:
         if square is None:
-            return _Judged(probabilities, refusal, geometry.box)
+            return _Judged(probabilities, refusal, geometry)
         share = findings.share(square, self.thresholds.mask)
         outcome, _ = decision.decide(probabilities, self.thresholds, outlined=self._is_large(share))
         shown = refusal is None and outcome != NO_TUMOUR
         cut = findings.level(square, self.thresholds.mask) if shown else self.thresholds.mask
         if not (square > cut).any():
-            return _Judged(probabilities, refusal, geometry.box, area_px=0)
+            return _Judged(probabilities, refusal, geometry, area_px=0)
         mask = findings.clean(findings.to_source(square, geometry, (shape[0], shape[1]), cut))
         area = int(mask.sum())
-        return _Judged(probabilities, refusal, geometry.box, share, area, mask if shown and area else None)
+        return _Judged(probabilities, refusal, geometry, share, area, mask if shown and area else None)
 
     def _is_large(self, share: float) -> bool:
         return self.thresholds.mask_area is not None and share >= self.thresholds.mask_area
 
-    def _answer(self, judged: Sequence[_Judged], image: Image, timings: dict[str, float]) -> Prediction:
+    def _closer(self, judged: Sequence[_Judged], slices: Sequence[Pixels]) -> list[_Judged]:
+        """The same with finer outlines, where the network knows close-ups."""
+        found = list(judged)
+        outlined = [index for index, one in enumerate(judged) if one.mask is not None]
+        for start in range(0, len(outlined) if self._knows_close_ups else 0, LARGEST_BATCH):
+            batch = outlined[start : start + LARGEST_BATCH]
+            parts = [_near(found[index]) for index in batch]
+            x = [
+                preprocess.prepare_part(slices[index], found[index].geometry, part)
+                for index, part in zip(batch, parts, strict=True)
+            ]
+            masks = self._run(np.stack(x)).masks
+            for index, part, square in zip(batch, parts, masks if masks is not None else (), strict=True):
+                found[index] = self._refined(found[index], square, part)
+        return found
+
+    def _refined(self, one: _Judged, square: NDArray[np.float32], part: Geometry) -> _Judged:
+        """Outlined as from near; as from afar where nothing is to be seen from near."""
+        if one.mask is None:
+            return one
+        cut = findings.level(square, self.thresholds.mask)
+        height, width = one.mask.shape
+        mask = findings.clean(findings.to_source(square, part, (height, width), cut))
+        area = int(mask.sum())
+        return replace(one, mask=mask, area_px=area) if area else one
+
+    def _answer(self, judged: Sequence[_Judged], image: Image, clock: _Clock) -> Prediction:
         how = self._aggregation.of(len(judged))
         scan = aggregate.aggregate(_slices(judged), how, large=self.thresholds.mask_area)
         thresholds = how.thresholds(self.thresholds)
@@ -230,7 +256,10 @@ class Predictor:
             outcome, reason = REFUSED, judged[index].refusal
         elif reason == "mask_disagrees" and scan.outlined is not None:
             index = scan.outlined
-        masks = _masks(judged) if outcome not in (NO_TUMOUR, REFUSED) else {}
+        shown = outcome not in (NO_TUMOUR, REFUSED)
+        judged = self._closer(judged, image.slices) if shown else judged
+        masks = _masks(judged) if shown else {}
+        clock.stop("outline")
         return Prediction(
             outcome=outcome,
             label=CLASSES[int(scan.probabilities.argmax())],
@@ -240,7 +269,7 @@ class Predictor:
             reason_text=REASONS[reason] if reason else None,
             slice_index=index,
             slices=tuple(one.as_result(i) for i, one in enumerate(judged)),
-            timings=timings,
+            timings=clock.timings,
             model_version=self.version,
             finding=_finding(masks, index, judged, image.facts),
             masks=masks,
@@ -264,6 +293,12 @@ def _slices(judged: Sequence[_Judged]) -> Slices:
     )
 
 
+def _near(one: _Judged) -> Geometry:
+    """The close-up of what is outlined."""
+    frame = close_ups.around(one.mask, one.geometry.side) if one.mask is not None else None
+    return close_ups.geometry(frame, one.geometry) if frame else one.geometry
+
+
 def _masks(judged: Sequence[_Judged]) -> dict[int, Mask]:
     return {index: one.mask for index, one in enumerate(judged) if one.mask is not None}
 
@@ -277,7 +312,7 @@ def _finding(
         return None
     index = max(near, key=lambda i: judged[i].area_px or 0)
     found = findings.measure(masks[index], facts.spacing_mm, slice_index=index)
-    return replace(found, side=findings.side(found.centre, judged[index].head, facts.orientation))
+    return replace(found, side=findings.side(found.centre, judged[index].geometry.box, facts.orientation))
 
 
 def _by_name(probabilities: NDArray[np.float64]) -> dict[str, float]:

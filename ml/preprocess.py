@@ -64,12 +64,23 @@ def prepare_with_geometry(pixels: NDArray[Any], size: int) -> tuple[Pixels, Geom
     box = head_box(values)
     crop = values[box[1] : box[3], box[0] : box[2]]
     geometry = _geometry(box, size, is_part=is_part(crop))
-    dark, bright = _intensity_range(crop)
-    square = np.full((geometry.side, geometry.side), dark, np.float32)
+    return _laid_out(crop, geometry, _intensity_range(crop)), geometry
+
+
+def prepare_part(pixels: NDArray[Any], whole: Geometry, part: Geometry) -> Pixels:
+    """What lies in ``part`` of a picture whose head is ``whole``, in the head's range of intensities."""
+    values = _finite(pixels)
+    head, crop = (values[top:bottom, left:right] for left, top, right, bottom in (whole.box, part.box))
+    return _laid_out(crop, part, _intensity_range(head))
+
+
+def _laid_out(crop: Pixels, geometry: Geometry, grey: tuple[float, float]) -> Pixels:
+    """On its square, resampled, its grey values from the first of ``grey`` to the second set to [0, 1]."""
+    square = np.full((geometry.side, geometry.side), grey[0], np.float32)
     left, top = geometry.pad
     square[top : top + crop.shape[0], left : left + crop.shape[1]] = crop
-    resized = PIL.Image.fromarray(square).resize((size, size), PIL.Image.Resampling.BICUBIC)
-    return to_unit(np.asarray(resized), dark, bright)[..., np.newaxis], geometry
+    resized = PIL.Image.fromarray(square).resize((geometry.size,) * 2, PIL.Image.Resampling.BICUBIC)
+    return to_unit(np.asarray(resized), *grey)[..., np.newaxis]
 
 
 def _finite(pixels: NDArray[Any]) -> Pixels:

@@ -5,6 +5,7 @@ import pytest
 
 from ml import augment
 from ml.augment import Augmentation, Sample, Variant
+from ml.close_ups import Frame
 from tests.ml.pictures import brain, bytes_of
 
 PICTURE = bytes_of(brain(height=96, width=96, tumour=False))
@@ -180,3 +181,24 @@ def test_the_brain_is_told_from_the_scalp_by_the_dark_skull_between_them() -> No
 def test_a_smaller_window_blanks_an_edge_and_nothing_inside() -> None:
     cut = variant(Augmentation(window=1.0), 2).picture
     assert np.abs(cut[20:76, 20:76].astype(int) - PICTURE[20:76, 20:76]).max() <= 1
+
+
+def test_a_close_up_shows_its_frame_larger_and_the_outline_where_the_tumour_is() -> None:
+    frame = Frame(60, 38, 32)
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        found = augment.close_up(DISC, DISC, frame, 96, Augmentation(turn=1.0, mirror=0.5), rng)
+        assert found.close and found.mask is not None and found.mask.shape == (24, 24)
+        assert (found.picture > 127).mean() > 3 * (DISC > 127).mean()
+        assert np.allclose(centre(found.picture), centre(found.mask), atol=0.03)
+        assert np.allclose(centre(found.picture), 0.5, atol=0.15)
+    assert not variant(Augmentation()).close
+
+
+def test_the_same_generator_gives_the_same_close_up() -> None:
+    frame = Frame(60, 38, 32)
+    one, again = (
+        augment.close_up(PICTURE, DISC, frame, 80, EVERYTHING, np.random.default_rng(5)) for _ in range(2)
+    )
+    assert np.array_equal(one.picture, again.picture) and one.mask is not None
+    assert np.array_equal(one.mask, np.asarray(again.mask))

@@ -93,7 +93,7 @@ def test_training_stops_when_nothing_improves(folder: Path, tmp_path: Path) -> N
 
 def test_a_failing_augmentation_is_not_swallowed() -> None:
     def broken() -> Iterator[Batch]:
-        yield Batch(*(np.zeros(1, np.float32) for _ in range(4)))
+        yield Batch(*(np.zeros(1, np.float32) for _ in range(5)))
         raise ValueError("no such curve")
 
     with pytest.raises(ValueError, match="no such curve"):

@@ -1,0 +1,45 @@
+"""Close-ups: an outlined area with its surroundings, judged once more and larger for a finer outline."""
+
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml import outlines
+from ml.preprocess import Geometry
+
+TIMES: Final = 2.0
+"""The side of a frame, in the larger one of the tumour's width and height."""
+SMALLEST: Final = 0.16
+"""The least side of a frame, in those of the whole head's square: less has no more to show."""
+
+
+class Frame(NamedTuple):
+    """A square by its middle and side, in pixels of a picture beyond which it may reach."""
+
+    x: float
+    y: float
+    side: float
+
+
+def around(mask: NDArray[np.bool_], whole: int) -> Frame | None:
+    """The frame around a mask, None around nothing; ``whole`` is the side of the head's square."""
+    box = outlines.box(mask)
+    if box is None:
+        return None
+    left, top, right, bottom = box
+    side = max(TIMES * max(right - left, bottom - top), SMALLEST * whole)
+    return Frame((left + right) / 2, (top + bottom) / 2, side)
+
+
+def geometry(frame: Frame, whole: Geometry) -> Geometry:
+    """The close-up's: what of the frame lies in the head's box, which ``whole`` tells, the rest padded."""
+    side = max(round(frame.side), 1)
+    left, top = round(frame.x - side / 2), round(frame.y - side / 2)
+    box = (
+        max(left, whole.box[0]),
+        max(top, whole.box[1]),
+        min(left + side, whole.box[2]),
+        min(top + side, whole.box[3]),
+    )
+    return Geometry(box, (box[0] - left, box[1] - top), side, whole.size)
