@@ -277,6 +277,7 @@ def _card(version: str, recipe: Recipe, chosen: dict[str, Any]) -> dict[str, Any
         **chosen,
         "aggregation": AGGREGATION,
         **({"tta": "mirror"} if recipe.mirrored else {}),
+        **({"close_ups": True} if recipe.augment.get("close_up") else {}),
         "operating_point": f"lowest threshold with specificity {calibrate.SPECIFICITY} on validation",
         "recipe": recipe.as_dict(),
         "versions": {

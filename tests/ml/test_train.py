@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -148,6 +149,18 @@ def test_an_export_is_a_whole_bundle_that_answers(
     assert "/" not in json.dumps(card["recipe"]["name"])
     assert len(card["recipe"]["network"]["members"]) == (members if members > 1 else 0)
     assert bench_engine.rebuilt(directory).count_params() == card["parameters"]
+
+
+def test_only_the_card_of_a_network_that_has_learnt_close_ups_asks_for_them(
+    run: Path, folder: Path, tmp_path: Path
+) -> None:
+    closer = shutil.copytree(run, tmp_path / "closer")
+    recipe = json.loads((run / "recipe.json").read_text())
+    recipe["augment"]["close_up"] = 0.3
+    (closer / "recipe.json").write_text(json.dumps(recipe))
+    plain, near = (export.export([one], one.name, folder, tmp_path / "bundles") for one in (run, closer))
+    assert "close_ups" not in bundle.verify(plain).card
+    assert bundle.verify(near).card["close_ups"] is True
 
 
 @pytest.fixture(scope="module")
