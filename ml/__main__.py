@@ -89,7 +89,12 @@ def export(chosen: argparse.Namespace) -> int:
     exporting.log.setLevel(logging.INFO)
     print(
         exporting.export(
-            chosen.runs, chosen.version, chosen.data, chosen.bundles, calibrated_by=chosen.calibrated_by
+            chosen.runs,
+            chosen.version,
+            chosen.data,
+            chosen.bundles,
+            calibrated_by=chosen.calibrated_by,
+            close_up=chosen.close_up,
         )
     )
     return 0
@@ -197,6 +202,7 @@ def _add_making(commands: Any) -> None:
     seal.add_argument("--bundles", type=Path, default=bundle.BUNDLES)
     text = "whose temperature and thresholds hold, where the runs have learnt all patients"
     seal.add_argument("--calibrated-by", type=Path, metavar="BUNDLE", help=text)
+    seal.add_argument("--close-up", type=Path, metavar="RUN", help="the run that outlines tumours from near")
     tell = _command(commands, "report", report, "figures of a bundle on what it has not learnt", bundle=True)
     tell.add_argument("--json", type=Path, metavar="OUT", help="also write the figures there")
     tell.add_argument("--markdown", action="store_true", help="tables for the documentation")

@@ -37,8 +37,8 @@ class Augmentation:
     ``rotations`` are degrees of which one is drawn; ``turn`` the chance of any angle of the circle
     instead. ``zoom``, ``shift``, ``stretch`` and ``gamma`` are the largest relative changes.
     ``heal`` is the chance that a healthy slice is one whose tumour was taken out, ``paste`` that it is
-    given the tumour of another slice, ``sequence`` that a slice is shown as by another sequence,
-    ``close_up`` that it is shown from near (``close_up``).
+    given the tumour of another slice, ``sequence`` that a slice is shown as by another sequence.
+    With ``close_up`` all that is learnt are outlined tumours from near.
     """
 
     rotations: tuple[float, ...] = (0.0,)
@@ -56,7 +56,7 @@ class Augmentation:
     heal: float = 0.0
     paste: float = 0.0
     sequence: float = 0.0
-    close_up: float = 0.0
+    close_up: bool = False
     bias: float = 0.0
     blur: float = 0.0
     coarse: float = 0.0
@@ -96,14 +96,10 @@ class Sample:
 
 @dataclass(frozen=True)
 class Variant:
-    """``picture`` (size, size) and, in the same frame, ``mask`` (size // 4, size // 4) or None.
-
-    ``close``: a close-up, not a whole slice.
-    """
+    """``picture`` (size, size) and, in the same frame, ``mask`` (size // 4, size // 4) or None."""
 
     picture: Grey
     mask: Grey | None
-    close: bool = False
 
 
 def depth(picture: Grey) -> Grey:
@@ -150,13 +146,18 @@ def vary(sample: Sample, size: int, how: Augmentation, rng: Random) -> Variant:
 
 def close_up(picture: Grey, mask: Grey, frame: Frame, size: int, how: Augmentation, rng: Random) -> Variant:
     """One random variant of what lies in about this frame; ``mask`` is 255 in the tumour."""
-    if mask.any() and rng.random() < how.lesion:
+    if rng.random() < how.lesion:
         picture = _lesion_recoloured(picture, mask, rng)
     side = frame.side * rng.uniform(*CLOSER)
     matrix = _turn(how, rng) @ np.diag(_scales(how, rng)) * side
     centre = np.array([frame.x, frame.y]) + rng.uniform(-BESIDE, BESIDE, 2) * side
     placed = _warp(picture, size, matrix, centre), _warp(mask, size // 4, matrix, centre)
-    return _finish(Variant(*placed, close=True), how, rng)
+    return _finish(Variant(*placed), how, rng)
+
+
+def framed(values: Grey, frame: Frame, size: int) -> Grey:
+    """(size, size) of what lies in this frame."""
+    return _warp(values, size, np.eye(2) * frame.side, np.array([frame.x, frame.y]))
 
 
 def _finish(variant: Variant, how: Augmentation, rng: Random) -> Variant:

@@ -26,6 +26,8 @@ CARD: Final = "card.json"
 METRICS: Final = "metrics.json"
 GOLDEN: Final = "golden.json"
 FAMILIAR: Final = "familiar.npz"
+CLOSE_UP: Final = "close_up.tflite"
+"""There, too, where the card has a ``close_up``."""
 FILES: Final = (NETWORK, WEIGHTS, CARD, METRICS, GOLDEN, FAMILIAR)
 ENGINES: Final = ("litert",)
 CARD_FIELDS: Final = frozenset(
@@ -69,6 +71,8 @@ def verify(directory: Path) -> Bundle:
     sealed = manifest.read_bytes()
     _check_files(directory, _entries(sealed))
     card = _card(directory)
+    if "close_up" in card and CLOSE_UP not in _entries(sealed):
+        raise BundleError(f"The bundle lacks {CLOSE_UP}.", code="bundle_incomplete")
     return Bundle(card["version"], hashlib.sha256(sealed).hexdigest(), card, directory)
 
 

@@ -1,4 +1,4 @@
-"""Close-ups: an outlined area with its surroundings, judged once more and larger for a finer outline."""
+"""Close-ups: an outlined area with its surroundings, for a network of their own to outline it finer."""
 
 from typing import Final, NamedTuple
 
@@ -22,17 +22,17 @@ class Frame(NamedTuple):
     side: float
 
 
-def around(mask: NDArray[np.bool_], whole: int) -> Frame | None:
-    """The frame around a mask, None around nothing; ``whole`` is the side of the head's square."""
+def around(mask: NDArray[np.bool_], whole: int) -> Frame:
+    """The frame around a mask that is not empty; ``whole`` is the side of the head's square."""
     box = outlines.box(mask)
     if box is None:
-        return None
+        raise ValueError("there is nothing to be seen from near")
     left, top, right, bottom = box
     side = max(TIMES * max(right - left, bottom - top), SMALLEST * whole)
     return Frame((left + right) / 2, (top + bottom) / 2, side)
 
 
-def geometry(frame: Frame, whole: Geometry) -> Geometry:
+def geometry(frame: Frame, whole: Geometry, size: int) -> Geometry:
     """The close-up's: what of the frame lies in the head's box, which ``whole`` tells, the rest padded."""
     side = max(round(frame.side), 1)
     left, top = round(frame.x - side / 2), round(frame.y - side / 2)
@@ -42,4 +42,4 @@ def geometry(frame: Frame, whole: Geometry) -> Geometry:
         min(left + side, whole.box[2]),
         min(top + side, whole.box[3]),
     )
-    return Geometry(box, (box[0] - left, box[1] - top), side, whole.size)
+    return Geometry(box, (box[0] - left, box[1] - top), side, size)

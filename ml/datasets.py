@@ -61,6 +61,11 @@ class Row:
         return CLASSES.index(self.label)
 
     @property
+    def outlined(self) -> bool:
+        """Whether it shows a tumour that an expert has outlined."""
+        return self.label != NO_TUMOUR and bool(self.mask or self.border)
+
+    @property
     def cell(self) -> str:
         return f"{self.label}/{self.source}"
 

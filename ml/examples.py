@@ -39,38 +39,20 @@ class Batch:
     """``x`` (n, size, size, 1) in [0, 1]; ``classes`` (n, 4), rows summing to 1.
 
     ``foreign`` (n, 1) is 1 for pictures that are not brain MRI. ``masks`` (n, m, m, 1) in [0, 1],
-    m a quarter of the size, -1 where nobody outlined the tumour. ``close`` (n, 1) is 1 for close-ups.
-    All float32.
+    m a quarter of the size, -1 where nobody outlined the tumour. All float32.
     """
 
     x: NDArray[np.float32]
     classes: NDArray[np.float32]
     foreign: NDArray[np.float32]
     masks: NDArray[np.float32]
-    close: NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Near:
-    """The same slices at ``NEARER`` times the network's side, for close-ups.
-
-    ``frames`` around the outlined tumour, None where there is none.
-    """
-
-    pictures: NDArray[np.uint8]
-    masks: NDArray[np.uint8]
-    frames: tuple[Frame | None, ...]
-
-    @cached_property
-    def tumours(self) -> tuple[Frame, ...]:
-        return tuple(frame for frame in self.frames if frame is not None)
 
 
 @dataclass(frozen=True)
 class Examples:
     """Training slices. ``chances`` of being drawn; without it each once in random order.
 
-    ``near`` is there where close-ups are learnt.
+    Of close-ups only ``pictures``, ``masks`` and the ``frames`` around the tumours are there.
     """
 
     rows: tuple[Row, ...]
@@ -80,7 +62,7 @@ class Examples:
     masks: NDArray[np.uint8]
     foreign: NDArray[np.uint8]
     chances: NDArray[np.float64] | None = None
-    near: Near | None = None
+    frames: tuple[Frame, ...] = ()
 
     def draw(self, count: int, rng: Random) -> NDArray[np.int64]:
         if self.chances is None:
@@ -123,6 +105,8 @@ class Examples:
 
 
 def load(recipe: Recipe, data: Path, rows: Sequence[Row]) -> Examples:
+    if recipe.close_up:
+        return from_near(recipe, data, rows)
     side = round(recipe.network.size * ROOM_TO_TURN)
     pictures = datasets.pixels(data, rows, side)
     key = datasets.cache_key(data, rows, side)
@@ -138,16 +122,23 @@ def load(recipe: Recipe, data: Path, rows: Sequence[Row]) -> Examples:
         derived("masks-1", lambda: masks(data, rows, side)),
         _foreigners(recipe, data, side),
         _chances(rows, recipe),
-        _near(recipe, data, rows) if recipe.augment.get("close_up") else None,
     )
 
 
-def _near(recipe: Recipe, data: Path, rows: Sequence[Row]) -> Near:
+def from_near(recipe: Recipe, data: Path, rows: Sequence[Row]) -> Examples:
+    """Slices with an outlined tumour, at ``NEARER`` times the network's side."""
     side = round(recipe.network.size * NEARER)
     key = datasets.cache_key(data, rows, side)
     drawn = datasets.cached(datasets.CACHE / f"{key}-masks-1.npy", lambda: masks(data, rows, side))
-    frames = tuple(close_ups.around(mask > UNKNOWN, side) for mask in drawn)
-    return Near(datasets.pixels(data, rows, side), drawn, frames)
+    frames = tuple(close_ups.around(mask > 0, side) for mask in drawn)
+    none = np.empty((0, side, side), np.uint8)
+    pictures = datasets.pixels(data, rows, side)
+    return Examples(tuple(rows), pictures, none, none, drawn, none, _chances(rows, recipe), frames)
+
+
+def close_ups_of(near: Examples, values: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """What lies in the frames, upright (n, size, size); ``values`` are the pictures or the masks."""
+    return np.stack([augment.framed(v, frame, size) for v, frame in zip(values, near.frames, strict=True)])
 
 
 def _foreigners(recipe: Recipe, data: Path, side: int) -> NDArray[np.uint8]:
@@ -214,13 +205,14 @@ def batches(recipe: Recipe, examples: Examples, epoch: int, steps: int, size: in
 def _known(
     examples: Examples, index: int, donors: dict[str, list[int]], size: int, how: Augmentation, rng: Random
 ) -> tuple[Variant, int | None]:
-    """A variant of a slice and its class; a healthy one may be one that was healed, or be given a tumour."""
+    """A variant of a slice and its class; a healthy one may be one that was healed, or be given a tumour.
+
+    Of a tumour from near where close-ups are learnt.
+    """
+    if how.close_up:
+        return _close_up(examples, index, size, how, rng)
     row, sample = examples.rows[index], examples.sample(index)
     label = row.target
-    if examples.near is not None and rng.random() < how.close_up:
-        closer = _close_up(examples.near, index, label, size, how, rng)
-        if closer is not None:
-            return closer, label
     if row.label == NO_TUMOUR and how.heal and examples.healed and rng.random() < how.heal:
         of_source = examples.healed[rng.integers(len(examples.healed))]
         return augment.vary(of_source[rng.integers(len(of_source))], size, how, rng), label
@@ -235,15 +227,12 @@ def _known(
 
 
 def _close_up(
-    near: Near, index: int, label: int, size: int, how: Augmentation, rng: Random
-) -> Variant | None:
-    """The tumour from near, or as much of a healthy slice; None of a tumour that nobody outlined."""
-    frame, mask = near.frames[index], near.masks[index]
-    if label == CLASSES.index(NO_TUMOUR) and near.tumours:
-        frame = near.tumours[rng.integers(len(near.tumours))]
-    if frame is None:
-        return None
-    return augment.close_up(near.pictures[index], mask, frame, size, how, rng)
+    examples: Examples, index: int, size: int, how: Augmentation, rng: Random
+) -> tuple[Variant, int]:
+    picture, mask = examples.pictures[index], examples.masks[index]
+    return augment.close_up(picture, mask, examples.frames[index], size, how, rng), examples.rows[
+        index
+    ].target
 
 
 def _foreign(examples: Examples, size: int, how: Augmentation, rng: Random) -> tuple[Variant, int | None]:
@@ -258,8 +247,7 @@ def _assembled(chosen: Sequence[tuple[Variant, int | None]]) -> Batch:
     x = np.stack([variant.picture for variant, _ in chosen])
     classes = np.stack([_one_hot(label) for _, label in chosen])
     foreign = np.array([[label is None] for _, label in chosen], np.float32)
-    close = np.array([[variant.close] for variant, _ in chosen], np.float32)
-    return Batch(_unit(x), classes, foreign, np.stack([_mask(variant) for variant, _ in chosen]), close)
+    return Batch(_unit(x), classes, foreign, np.stack([_mask(variant) for variant, _ in chosen]))
 
 
 def _one_hot(label: int | None) -> NDArray[np.float32]:

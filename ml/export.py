@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from ml import (
     bundle,
     calibrate,
-    datasets,
     decision,
     familiarity,
     networks,
@@ -83,22 +82,26 @@ def export(
     data: Path,
     root: Path = bundle.BUNDLES,
     calibrated_by: Path | None = None,
+    close_up: Path | None = None,
 ) -> Path:
     """Write and seal ``root/version``; several ``runs`` become one network that averages their answers.
 
-    Networks that have learnt all patients of ``dev`` are ``calibrated_by`` the bundle of alike ones
-    from which some were held back. Raises BundleError where LiteRT and Keras disagree
-    (bundle_disagrees), or where it is not clear which slices calibrate (bundle_uncalibrated).
+    ``close_up`` is the run that outlines tumours from near. Networks that have learnt all patients of
+    ``dev`` are ``calibrated_by`` the bundle of alike ones from which some were held back. Raises
+    BundleError where LiteRT and Keras disagree (bundle_disagrees), or where it is not clear which slices
+    calibrate (bundle_uncalibrated).
     """
     directory = root / version
     if directory.exists():
         raise BundleError(f"There is already a bundle {version}.", code="bundle_exists")
     recipe = joined([starting.read_recipe(run) for run in runs])
     twin = _twin(recipe, calibrated_by)
+    near = _near(close_up, recipe) if close_up else None
     with tempfile.TemporaryDirectory() as work:
         draft = Path(work) / version
         draft.mkdir()
-        _fill(draft, runs, recipe, data, twin)
+        chosen = _fill_close_up(draft, close_up, near, data, twin) if close_up and near else {}
+        _fill(draft, runs, recipe, data, twin, chosen)
         shutil.copytree(draft, directory)
     return directory
 
@@ -128,7 +131,50 @@ def _uncalibrated(why: str) -> BundleError:
     return BundleError(why, code="bundle_uncalibrated")
 
 
-def _fill(draft: Path, runs: Sequence[Path], recipe: Recipe, data: Path, twin: Bundle | None) -> None:
+def _near(run: Path, recipe: Recipe) -> Recipe:
+    """The recipe of a run of close-ups that has learnt the same patients as ``recipe``."""
+    near = starting.read_recipe(run)
+    if not near.close_up:
+        raise BundleError(f"{run} has not learnt close-ups.", code="bundle_incompatible")
+    if (near.data.split, near.data.fold) != (recipe.data.split, recipe.data.fold):
+        raise _uncalibrated(f"{run} has learnt other patients than the networks beside it.")
+    return near
+
+
+def _fill_close_up(draft: Path, run: Path, recipe: Recipe, data: Path, twin: Bundle | None) -> dict[str, Any]:
+    """The network of close-ups and what the card says of it."""
+    model = networks.build(recipe.network)
+    networks.load(model, recipe.network, [run / starting.RUN_WEIGHTS])
+    _save_rounded(model, recipe, draft.parent / bundle.WEIGHTS)
+    form = _smallest_faithful(model, _near_twin(recipe, twin), data, draft / bundle.CLOSE_UP)
+    return {
+        "close_up": {
+            "input_size": recipe.network.size,
+            "parameters": model.count_params(),
+            "weights_stored_as": form,
+            "recipe": recipe.as_dict(),
+        }
+    }
+
+
+def _near_twin(recipe: Recipe, twin: Bundle | None) -> Recipe:
+    """The recipe whose held slices judge the network of close-ups."""
+    if twin is None:
+        return recipe
+    known = parse("twin", twin.card["close_up"]["recipe"]) if "close_up" in twin.card else None
+    if known is None or _alike(known) != _alike(recipe):
+        raise _uncalibrated(f"{twin.version} has no such network of close-ups.")
+    return known
+
+
+def _fill(
+    draft: Path,
+    runs: Sequence[Path],
+    recipe: Recipe,
+    data: Path,
+    twin: Bundle | None,
+    close_up: dict[str, Any],
+) -> None:
     model = networks.build(recipe.network)
     networks.load(model, recipe.network, [run / starting.RUN_WEIGHTS for run in runs])
     _save_rounded(model, recipe, draft / bundle.WEIGHTS)
@@ -138,7 +184,7 @@ def _fill(draft: Path, runs: Sequence[Path], recipe: Recipe, data: Path, twin: B
     familiar = familiarity.learnt(_embed(engine), recipe, data)
     familiar.save(draft / bundle.FAMILIAR)
     calibration = _taken_over(twin) if twin else _calibrate(engine, familiar, recipe, data)
-    chosen = {"weights_stored_as": form, **calibration}
+    chosen = {"weights_stored_as": form, **calibration, **close_up}
     card = _card(draft.name, recipe, chosen)
     _write(draft / bundle.CARD, card)
     _write(draft / bundle.GOLDEN, _golden(draft, card))
@@ -208,8 +254,7 @@ def converted(model: Any, form: str) -> bytes:
 
 
 def _validation(recipe: Recipe, data: Path) -> train.Validation:
-    rows = datasets.records(data, recipe.data.tables)
-    return train.validation(recipe, data, datasets.training_and_validation(rows, recipe.data)[1])
+    return train.validation(recipe, data, train.learnt_and_held(recipe, data)[1])
 
 
 def _taken_over(twin: Bundle) -> dict[str, Any]:
@@ -277,7 +322,6 @@ def _card(version: str, recipe: Recipe, chosen: dict[str, Any]) -> dict[str, Any
         **chosen,
         "aggregation": AGGREGATION,
         **({"tta": "mirror"} if recipe.mirrored else {}),
-        **({"close_ups": True} if recipe.augment.get("close_up") else {}),
         "operating_point": f"lowest threshold with specificity {calibrate.SPECIFICITY} on validation",
         "recipe": recipe.as_dict(),
         "versions": {

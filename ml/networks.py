@@ -23,7 +23,7 @@ Tensor = Any
 Model = Any
 
 COARSEST: Final = 32
-"""The side of ``residual_unet``'s pictures must be a multiple of this."""
+"""The side of ``residual_unet``'s pictures must be a multiple of this, with four stages."""
 
 MOMENTUM: Final = 0.97
 """Of the statistics of batch normalisation."""
@@ -108,27 +108,28 @@ def _residual_unet(inputs: Tensor, network: Network) -> tuple[Tensor, Tensor, Te
 
 def _heads(stages: list[Tensor], network: Network) -> tuple[Tensor, Tensor, Tensor]:
     mask = _decode(stages, network)
-    pooled = [layers.GlobalAveragePooling2D()(stages[-1]), *_region(mask, stages[-2:])]
+    pooled = [layers.GlobalAveragePooling2D()(stages[-1]), *_region(mask, stages)]
     features = layers.Dropout(network.dropout)(layers.Concatenate()(pooled))
     return _logits(features), _embedding(stages), mask
 
 
 def _encode(inputs: Tensor, network: Network) -> list[Tensor]:
-    """Features at a 4th, 8th, 16th and 32nd of the size."""
+    """Features at a 4th, 8th, 16th and 32nd of the size, or the first of them."""
     features = _convolution(inputs, network.width // 2, stride=2)
     features = _convolution(features, network.width, stride=2)
     stages = []
-    for stage in range(4):
+    for stage in range(network.stages):
         for block in range(network.blocks):
             stride = 2 if stage and not block else 1
-            features = _block(features, network.width * 2**stage, stride)
+            name = _stage_name(stage) if block == network.blocks - 1 else None
+            features = _block(features, network.width * 2**stage, stride, name)
         stages.append(features)
     return stages
 
 
 def _decode(stages: list[Tensor], network: Network) -> Tensor:
     """From the coarsest stage up: each finer one is added and smoothed by a convolution."""
-    widths = [network.width, 3 * network.width // 2, 2 * network.width]
+    widths = [network.width, 3 * network.width // 2, 2 * network.width][: len(stages) - 1]
     features = stages[-1]
     for finer, width in zip(reversed(stages[:-1]), reversed(widths), strict=True):
         coarse = layers.UpSampling2D()(_convolution(features, width, kernel=1, activate=False))
@@ -139,14 +140,15 @@ def _decode(stages: list[Tensor], network: Network) -> Tensor:
 
 
 def _region(mask: Tensor, stages: list[Tensor]) -> list[Tensor]:
-    """Channel means of a 16th and a 32nd of the size over the outlined region.
+    """Channel means of the last two stages over the outlined region.
 
     Over the whole picture where nothing is outlined. The classes do not teach the mask.
     """
-    shares = [layers.AveragePooling2D(factor)(ops.stop_gradient(mask)) + FLOOR for factor in (4, 8)]
+    factors = [2**stage for stage in range(len(stages))][-2:]
+    shares = [layers.AveragePooling2D(factor)(ops.stop_gradient(mask)) + FLOOR for factor in factors]
     return [
         ops.sum(ops.cast(stage, "float32") * share, axis=(1, 2)) / ops.sum(share, axis=(1, 2))
-        for stage, share in zip(stages, shares, strict=True)
+        for stage, share in zip(stages[-2:], shares, strict=True)
     ]
 
 
@@ -227,9 +229,18 @@ def member_name(index: int) -> str:
     return f"member_{index}"
 
 
+def first_stages(model: Model, stages: int) -> Model:
+    """The encoder of a ``residual_unet`` as far as this stage, with the weights of ``model``."""
+    return keras.Model(model.input, model.get_layer(_stage_name(stages - 1)).output)
+
+
+def _stage_name(stage: int) -> str:
+    return f"stage_{stage}"
+
+
 def shape(network: Network) -> tuple[Any, ...]:
     """Equal for networks that can have each other's weights."""
-    return network.kind, network.width, network.blocks, tuple(map(shape, network.members))
+    return network.kind, network.width, network.blocks, network.stages, tuple(map(shape, network.members))
 
 
 def load(model: Model, network: Network, weights: Sequence[Path]) -> None:
@@ -295,10 +306,10 @@ def _by_channel(convolution: Any, scale: NDArray[np.float32]) -> NDArray[np.floa
     return scale[:, np.newaxis] if isinstance(convolution, layers.DepthwiseConv2D) else scale
 
 
-def _block(features: Tensor, filters: int, stride: int) -> Tensor:
+def _block(features: Tensor, filters: int, stride: int, name: str | None) -> Tensor:
     inner = _convolution(features, filters, stride=stride)
     inner = _convolution(inner, filters, activate=False)
-    return layers.ReLU()(layers.Add()([_shortcut(features, filters, stride), inner]))
+    return layers.ReLU(name=name)(layers.Add()([_shortcut(features, filters, stride), inner]))
 
 
 def _shortcut(features: Tensor, filters: int, stride: int) -> Tensor:

@@ -111,6 +111,34 @@ class _Clock:
         self._last = now
 
 
+@dataclass(frozen=True)
+class _Near:
+    """The network that outlines close-ups."""
+
+    engine: LiteRt
+    size: int
+
+    @classmethod
+    def of(cls, sealed: Bundle, threads: int) -> "_Near | None":
+        """That of a bundle, if it has one."""
+        if "close_up" not in sealed.card:
+            return None
+        engine = LiteRt(sealed.directory / bundle.CLOSE_UP, threads=threads)
+        return cls(engine, int(sealed.card["close_up"]["input_size"]))
+
+    def look(self, pixels: Pixels, mask: Mask, whole: Geometry) -> tuple[NDArray[np.float32], Geometry]:
+        """Probabilities (m, m) of what is outlined in ``mask``, and where in the picture they lie."""
+        part = close_ups.geometry(close_ups.around(mask, whole.side), whole, self.size)
+        return self.outline(preprocess.prepare_part(pixels, whole, part)), part
+
+    def outline(self, x: Pixels) -> NDArray[np.float32]:
+        """Probabilities (m, m) of a prepared close-up (size, size, 1)."""
+        masks = self.engine.run(x[np.newaxis]).masks
+        if masks is None:
+            raise BundleError("The network of close-ups outlines nothing.", code="bundle_incompatible")
+        return np.asarray(masks[0])
+
+
 class Predictor:
     """A verified bundle in memory. ``version``, ``sha256``, ``card``, ``labels`` say which.
 
@@ -126,9 +154,9 @@ class Predictor:
         self.thresholds = Thresholds.from_card(sealed.card)
         self._aggregation = Aggregation.from_card(sealed.card)
         self._mirrored = sealed.card.get("tta") == "mirror"
-        self._knows_close_ups = bool(sealed.card.get("close_ups"))
         self._familiar = Familiar.load(sealed.directory / bundle.FAMILIAR)
         self._engine = LiteRt(sealed.directory / bundle.NETWORK, threads=threads)
+        self._near = _Near.of(sealed, threads)
 
     @classmethod
     def load(cls, directory: Path, *, threads: int = 1) -> Self:
@@ -151,6 +179,8 @@ class Predictor:
                 "The model does not give its own reference answer on this machine.",
                 code="bundle_incompatible",
             )
+        if self._near is not None:
+            self._near.outline(preprocess.prepare(bundle.golden_picture(**golden["input"]), self._near.size))
 
     def predict(self, image: Image, progress: Progress | None = None) -> Prediction:
         """The answer for all slices of one image, ``LARGEST_BATCH`` of them in memory at a time."""
@@ -221,25 +251,15 @@ class Predictor:
         return self.thresholds.mask_area is not None and share >= self.thresholds.mask_area
 
     def _closer(self, judged: Sequence[_Judged], slices: Sequence[Pixels]) -> list[_Judged]:
-        """The same with finer outlines, where the network knows close-ups."""
-        found = list(judged)
-        outlined = [index for index, one in enumerate(judged) if one.mask is not None]
-        for start in range(0, len(outlined) if self._knows_close_ups else 0, LARGEST_BATCH):
-            batch = outlined[start : start + LARGEST_BATCH]
-            parts = [_near(found[index]) for index in batch]
-            x = [
-                preprocess.prepare_part(slices[index], found[index].geometry, part)
-                for index, part in zip(batch, parts, strict=True)
-            ]
-            masks = self._run(np.stack(x)).masks
-            for index, part, square in zip(batch, parts, masks if masks is not None else (), strict=True):
-                found[index] = self._refined(found[index], square, part)
-        return found
+        """The same with outlines as from near; as from afar where nothing is to be seen from near."""
+        if self._near is None:
+            return list(judged)
+        return [self._refined(one, pixels, self._near) for one, pixels in zip(judged, slices, strict=True)]
 
-    def _refined(self, one: _Judged, square: NDArray[np.float32], part: Geometry) -> _Judged:
-        """Outlined as from near; as from afar where nothing is to be seen from near."""
+    def _refined(self, one: _Judged, pixels: Pixels, near: _Near) -> _Judged:
         if one.mask is None:
             return one
+        square, part = near.look(pixels, one.mask, one.geometry)
         cut = findings.level(square, self.thresholds.mask)
         height, width = one.mask.shape
         mask = findings.clean(findings.to_source(square, part, (height, width), cut))
@@ -291,12 +311,6 @@ def _slices(judged: Sequence[_Judged]) -> Slices:
         np.array([one.refusal != NO_BRAIN for one in judged]),
         np.array([one.share for one in judged]),
     )
-
-
-def _near(one: _Judged) -> Geometry:
-    """The close-up of what is outlined."""
-    frame = close_ups.around(one.mask, one.geometry.side) if one.mask is not None else None
-    return close_ups.geometry(frame, one.geometry) if frame else one.geometry
 
 
 def _masks(judged: Sequence[_Judged]) -> dict[int, Mask]:

@@ -23,7 +23,8 @@ class Network:
 
     ``start`` is what to begin with instead of random weights: the folder of a finished run or of a
     bundle that has such a network, MobileNetV2's own file, or the package of EfficientNet-Lite0's
-    weights; the first blocks of those two then stay as they are. Of several, their mean.
+    weights; the first blocks of those two then stay as they are. Of several, their mean. Of a run
+    with more ``stages`` those that this network has, too.
     ``members`` are the networks of an ``ensemble``, trained by themselves.
     """
 
@@ -31,6 +32,7 @@ class Network:
     size: int
     width: int = 16
     blocks: int = 1
+    stages: int = 4
     dropout: float = 0.0
     l1: float = 0.0
     start: tuple[str, ...] = ()
@@ -105,6 +107,11 @@ class Recipe:
     training: Training
     augment: Mapping[str, Any] = field(default_factory=dict)
     mirrored: bool = False
+
+    @property
+    def close_up(self) -> bool:
+        """Whether outlined tumours from near are all that is learnt."""
+        return bool(self.augment.get("close_up"))
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)

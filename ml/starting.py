@@ -1,6 +1,7 @@
 """The weights that a training begins with: ImageNet's, those of a finished run, or a released network's."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -56,13 +57,24 @@ def _give(model: Any, network: Network, place: Path, pictures: NDArray[np.float3
         model.set_weights(_released(place, network).get_weights())
         networks.unfold(model, pictures)
     elif (place / RUN_WEIGHTS).is_file():
-        model.load_weights(place / RUN_WEIGHTS)
+        _continue(model, network, place)
     elif place.is_file() and _has(model, networks.MOBILENET):
         _imagenet(model, place)
     elif str(place) == efficientnet.PACKAGE and _has(model, efficientnet.NAME):
         efficientnet.give_weights(model.get_layer(efficientnet.NAME))
     else:
         raise RecipeError(f"There are no starting weights {place} for {network.kind}.")
+
+
+def _continue(model: Any, network: Network, run: Path) -> None:
+    known = read_recipe(run).network
+    if networks.shape(replace(known, stages=network.stages)) != networks.shape(network):
+        raise RecipeError(f"{run} is not a {network.kind} like this one.")
+    if known.stages == network.stages:
+        model.load_weights(run / RUN_WEIGHTS)
+        return
+    learnt = networks.first_stages(finished(run, known, "float32"), network.stages)
+    networks.first_stages(model, network.stages).set_weights(learnt.get_weights())
 
 
 def _has(model: Any, body: str) -> bool:

@@ -41,10 +41,9 @@ def probabilities(teachers: Sequence[Any], x: NDArray[np.float32]) -> NDArray[np
 def truth(teachers: Sequence[Any], share: float, batch: Batch) -> NDArray[np.float32]:
     """The batch's classes (n, 4), of which ``share`` has given way to what the teachers say of its pictures.
 
-    Pictures that are not brain MRI belong to no class, whatever the teachers say, and of close-ups
-    they know nothing.
+    Pictures that are not brain MRI belong to no class, whatever the teachers say.
     """
     if not teachers:
         return batch.classes
-    given = share * (1 - batch.foreign) * (1 - batch.close)
+    given = share * (1 - batch.foreign)
     return (1 - given) * batch.classes + given * probabilities(teachers, batch.x)

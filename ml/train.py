@@ -87,15 +87,26 @@ def train(recipe: Recipe, data: Path, out: Path) -> Path:
     """Train, or go on where ``out`` stopped; returns the weights to export."""
     out.mkdir(parents=True, exist_ok=True)
     (out / "recipe.json").write_text(json.dumps(recipe.as_dict(), indent=1) + "\n")
-    rows, held = datasets.training_and_validation(datasets.records(data, recipe.data.tables), recipe.data)
+    rows, held = learnt_and_held(recipe, data)
     run = Run(recipe, out, examples.load(recipe, data, rows), validation(recipe, data, held))
     run.resume()
     run.go()
     return out / starting.RUN_WEIGHTS
 
 
+def learnt_and_held(recipe: Recipe, data: Path) -> tuple[list[Row], list[Row]]:
+    """The rows to learn from and those to judge by; for close-ups those with an outlined tumour."""
+    parts = datasets.training_and_validation(datasets.records(data, recipe.data.tables), recipe.data)
+    learnt, held = ([row for row in part if row.outlined or not recipe.close_up] for part in parts)
+    return learnt, held
+
+
 def validation(recipe: Recipe, data: Path, held: Sequence[Row]) -> Validation:
     size = recipe.network.size
+    if recipe.close_up and held:
+        near = examples.from_near(recipe, data, held)
+        pictures, masks = (examples.close_ups_of(near, of, size) for of in (near.pictures, near.masks))
+        return Validation(pictures, np.array([row.target for row in held]), masks)
     return Validation(
         datasets.pixels(data, held, size),
         np.array([row.target for row in held]),

@@ -37,8 +37,17 @@ class BrightIsTumour:
         return Outputs(logits, np.zeros((len(x), 2), np.float32), squares if self.masks else None)
 
 
-def seeing(folder: Path, patch: pytest.MonkeyPatch, engine: BrightIsTumour, **card: Any) -> Predictor:
-    """A predictor on this engine; ``card`` adds to or replaces what the bundle's card says."""
+def seeing(
+    folder: Path,
+    patch: pytest.MonkeyPatch,
+    engine: BrightIsTumour,
+    near: BrightIsTumour | None = None,
+    **card: Any,
+) -> Predictor:
+    """A predictor on this engine, with another one for close-ups where it is given.
+
+    ``card`` adds to or replaces what the bundle's card says.
+    """
     directory = folder / "seeing-1"
     directory.mkdir()
     for name in bundle.FILES:
@@ -53,9 +62,13 @@ def seeing(folder: Path, patch: pytest.MonkeyPatch, engine: BrightIsTumour, **ca
         "temperature": 1.0,
         "thresholds": {"tumour": 0.3, "margin": 0.1, "distance": 1.0, "foreignness": 1.0},
     }
+    if near is not None:
+        (directory / bundle.CLOSE_UP).write_bytes(b"stands for nothing")
+        facts["close_up"] = {"input_size": SIZE}
     (directory / bundle.CARD).write_text(json.dumps({**facts, **card}))
     bundle.seal(directory)
-    patch.setattr(predictor, "LiteRt", lambda path, threads: engine)
+    engines = {bundle.NETWORK: engine, bundle.CLOSE_UP: near}
+    patch.setattr(predictor, "LiteRt", lambda path, threads: engines[path.name])
     return Predictor.load(directory)
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ml import close_ups, datasets, examples, outlines, preprocess, strangers
+from ml import datasets, examples, outlines, preprocess, strangers
 from ml.datasets import Row
-from ml.examples import Examples, Near
+from ml.examples import Examples
 from ml.labels import CLASSES
 from tests.ml import tiny
 from tests.ml.pictures import brain, bytes_of
@@ -152,41 +152,11 @@ def test_a_picture_is_either_learnt_from_or_judged(folder: Path) -> None:
     assert len(strangers.pictures(folder, 32, ())) == len(found) - len(judged)
 
 
-def from_near() -> Examples:
-    """``drawn`` at twice the resolution, too; nobody outlined the first two tumours."""
-    one = drawn()
-    pictures, masks = (np.kron(values, np.ones((1, 2, 2), np.uint8)) for values in (one.pictures, one.masks))
-    masks[:2] = examples.UNKNOWN
-    frames = tuple(close_ups.around(mask > examples.UNKNOWN, 96) for mask in masks)
-    return replace(one, near=Near(pictures, masks, frames))
-
-
-def test_tumours_are_learnt_from_near_and_as_much_of_healthy_slices_but_not_what_nobody_outlined() -> None:
-    recipe = replace(tiny.recipe(batch=8), augment={"close_up": 1.0})
-    batch = next(examples.batches(recipe, from_near(), 0, 1, 48))
-    tumour = batch.classes[:, CLASSES.index("glioma")] == 1
-    assert (tumour & (batch.close[:, 0] == 0)).sum() == 2 and tumour.sum() == 4
-    assert (batch.close[~tumour] == 1).all() and not batch.masks[~tumour].any()
-    shares = (batch.masks > 0.5).mean(axis=(1, 2, 3))
-    near, far = (tumour & (batch.close[:, 0] == value) for value in (1, 0))
-    assert near.sum() == 2 and shares[near].min() > 2 * shares[far].max()
-
-
-def test_close_ups_are_as_frequent_as_the_recipe_says_and_none_without_it() -> None:
-    def share(augment: dict[str, float]) -> float:
-        recipe = replace(tiny.recipe(batch=8), augment=augment)
-        return float(
-            np.mean([next(examples.batches(recipe, from_near(), e, 1, 48)).close for e in range(40)])
-        )
-
-    assert share({"close_up": 0.4}) == pytest.approx(0.4 * 6 / 8, abs=0.06)
-    assert share({}) == 0
-
-
-def test_slices_are_read_at_twice_the_resolution_only_for_close_ups(folder: Path) -> None:
-    rows = datasets.table(folder, "slices")
-    recipe = tiny.recipe()
-    assert examples.load(recipe, folder, rows).near is None
-    near = examples.load(replace(recipe, augment={"close_up": 0.5}), folder, rows).near
-    assert near is not None and near.pictures.shape[1] == 2 * recipe.network.size
-    assert [frame is not None for frame in near.frames] == [bool(row.border) for row in rows]
+def test_tumours_are_learnt_from_near_at_twice_the_resolution(folder: Path) -> None:
+    rows = [row for row in datasets.table(folder, "slices") if row.outlined]
+    recipe = replace(tiny.recipe(batch=8), augment={"close_up": True})
+    found = examples.load(recipe, folder, rows)
+    assert found.pictures.shape[1:] == (2 * recipe.network.size,) * 2 and len(found.frames) == len(rows)
+    batch = next(examples.batches(recipe, found, 0, 1, 32))
+    assert batch.x.shape == (8, 32, 32, 1) and not batch.foreign.any()
+    assert (batch.masks.mean(axis=(1, 2, 3)) > 0.08).all() and (batch.masks[:, 3:5, 3:5].max(axis=(1, 2)) > 0.5).all()

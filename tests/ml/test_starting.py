@@ -56,22 +56,44 @@ def test_frozen_blocks_keep_their_statistics_in_training(imagenet: Path) -> None
     assert not np.allclose(moving.moving_mean, before[1])
 
 
+def finished_run(folder: Path, network: Network, seed: int) -> keras.Model:
+    """The network of a finished run, as far as a start reads it."""
+    folder.mkdir(exist_ok=True)
+    recipe = replace(tiny.recipe(), network=network)
+    (folder / "recipe.json").write_text(json.dumps(recipe.as_dict()))
+    model = networks.build(network, seed=seed)
+    model.save_weights(folder / starting.RUN_WEIGHTS)
+    return model
+
+
 @pytest.mark.parametrize("kind", ["residual_unet", "mobilenet_unet"])
 def test_a_network_may_begin_where_a_finished_run_ended(kind: str, tmp_path: Path) -> None:
-    finished = networks.build(TINY[kind], seed=2)
-    finished.save_weights(tmp_path / starting.RUN_WEIGHTS)
+    finished = finished_run(tmp_path, TINY[kind], 2)
     for one, other in zip(finished.get_weights(), started(TINY[kind], tmp_path).get_weights(), strict=True):
         assert np.array_equal(one, other)
 
 
 def test_a_network_may_begin_with_the_mean_of_several_finished_runs(tmp_path: Path) -> None:
-    finished = {tmp_path / str(seed): networks.build(TINY["residual_unet"], seed=seed) for seed in (2, 3)}
-    for run, model in finished.items():
-        run.mkdir()
-        model.save_weights(run / starting.RUN_WEIGHTS)
+    runs = {tmp_path / str(seed): seed for seed in (2, 3)}
+    finished = {run: finished_run(run, TINY["residual_unet"], seed) for run, seed in runs.items()}
     mean = started(TINY["residual_unet"], *finished).get_weights()
     for found, one, other in zip(mean, *(model.get_weights() for model in finished.values()), strict=True):
         assert np.allclose(found, (one + other) / 2)
+
+
+def test_fewer_stages_may_begin_with_those_of_a_larger_network(tmp_path: Path) -> None:
+    larger = finished_run(tmp_path / "run", TINY["residual_unet"], 2)
+    fewer = replace(TINY["residual_unet"], stages=3)
+    found = networks.first_stages(started(fewer, tmp_path / "run"), 3)
+    for one, other in zip(networks.first_stages(larger, 3).weights, found.weights, strict=True):
+        assert np.array_equal(one, other)
+    assert found.output.shape[-1] < networks.first_stages(larger, 4).output.shape[-1]
+
+
+def test_a_network_does_not_begin_with_a_run_of_another_width(tmp_path: Path) -> None:
+    finished_run(tmp_path / "run", TINY["residual_unet"], 2)
+    with pytest.raises(RecipeError, match="is not a residual_unet like this one"):
+        started(replace(TINY["residual_unet"], width=12, stages=3), tmp_path / "run")
 
 
 def released(folder: Path, network: Network) -> tuple[Path, keras.Model]:

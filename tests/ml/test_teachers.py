@@ -30,13 +30,12 @@ def run(folder: Path, seed: int) -> tuple[Path, keras.Model]:
     return folder, model
 
 
-def batch(*, strangers: int = 0, close: int = 0) -> Batch:
+def batch(*, strangers: int = 0) -> Batch:
     count = len(PICTURES)
     classes = np.eye(len(CLASSES), dtype=np.float32)[np.arange(count) % len(CLASSES)]
     classes[:strangers] = 1 / len(CLASSES)
     foreign = (np.arange(count)[:, np.newaxis] < strangers).astype(np.float32)
-    near = (np.arange(count)[:, np.newaxis] < close).astype(np.float32)
-    return Batch(PICTURES, classes, foreign, np.zeros((count, 16, 16, 1), np.float32), near)
+    return Batch(PICTURES, classes, foreign, np.zeros((count, 16, 16, 1), np.float32))
 
 
 def test_the_truth_gives_way_to_the_mean_answer_of_the_teachers_by_its_share(tmp_path: Path) -> None:
@@ -52,13 +51,6 @@ def test_pictures_of_other_things_stay_of_no_class(tmp_path: Path) -> None:
     given = batch(strangers=3)
     found = teachers.truth(teachers.load([str(place)], DATA, POLICY), 1.0, given)
     assert np.array_equal(found[:3], given.classes[:3]) and not np.allclose(found[3:], given.classes[3:])
-
-
-def test_of_close_ups_the_label_alone_is_the_truth(tmp_path: Path) -> None:
-    place, _ = run(tmp_path / "run", 2)
-    given = batch(close=2)
-    found = teachers.truth(teachers.load([str(place)], DATA, POLICY), 0.5, given)
-    assert np.array_equal(found[:2], given.classes[:2]) and not np.allclose(found[2:], given.classes[2:])
 
 
 def test_without_teachers_the_truth_is_the_label() -> None:

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -94,7 +93,7 @@ def test_training_stops_when_nothing_improves(folder: Path, tmp_path: Path) -> N
 
 def test_a_failing_augmentation_is_not_swallowed() -> None:
     def broken() -> Iterator[Batch]:
-        yield Batch(*(np.zeros(1, np.float32) for _ in range(5)))
+        yield Batch(*(np.zeros(1, np.float32) for _ in range(4)))
         raise ValueError("no such curve")
 
     with pytest.raises(ValueError, match="no such curve"):
@@ -149,18 +148,6 @@ def test_an_export_is_a_whole_bundle_that_answers(
     assert "/" not in json.dumps(card["recipe"]["name"])
     assert len(card["recipe"]["network"]["members"]) == (members if members > 1 else 0)
     assert bench_engine.rebuilt(directory).count_params() == card["parameters"]
-
-
-def test_only_the_card_of_a_network_that_has_learnt_close_ups_asks_for_them(
-    run: Path, folder: Path, tmp_path: Path
-) -> None:
-    closer = shutil.copytree(run, tmp_path / "closer")
-    recipe = json.loads((run / "recipe.json").read_text())
-    recipe["augment"]["close_up"] = 0.3
-    (closer / "recipe.json").write_text(json.dumps(recipe))
-    plain, near = (export.export([one], one.name, folder, tmp_path / "bundles") for one in (run, closer))
-    assert "close_ups" not in bundle.verify(plain).card
-    assert bundle.verify(near).card["close_ups"] is True
 
 
 @pytest.fixture(scope="module")
@@ -229,3 +216,44 @@ def test_a_version_is_never_written_over(run: Path, folder: Path, tmp_path: Path
     with pytest.raises(BundleError) as caught:
         export.export([run], "tiny-1", folder, tmp_path)
     assert caught.value.code == "bundle_exists"
+
+
+def near_recipe(**training: object) -> Recipe:
+    """A small network of close-ups."""
+    whole = tiny.recipe("residual_unet", **training)
+    return replace(whole, augment={"close_up": True, "turn": 1.0})
+
+
+def test_close_ups_are_learnt_and_judged_by_outlined_tumours_alone(folder: Path, tmp_path: Path) -> None:
+    recipe = near_recipe(epochs=1)
+    learnt, held = train.learnt_and_held(recipe, folder)
+    assert learnt and held and all(row.outlined for row in (*learnt, *held))
+    found = train.validation(recipe, folder, held)
+    middle = found.masks[:, 12:20, 12:20]
+    assert found.pictures.shape == found.masks.shape == (len(held), 32, 32)
+    assert (middle > 200).mean() > 0.9 and (found.masks > 127).mean() == pytest.approx(0.25, abs=0.06)
+    train.train(recipe, folder, tmp_path / "near")
+    assert float(history(tmp_path / "near")[0]["val_dice"]) >= 0
+
+
+def test_a_bundle_may_have_a_network_of_close_ups_and_its_twin_must(
+    run: Path, whole_run: Path, folder: Path, tmp_path: Path
+) -> None:
+    near, every = near_recipe(epochs=1), tmp_path / "every"
+    train.train(near, folder, tmp_path / "near")
+    train.train(replace(near, data=replace(near.data, fold=-1)), folder, every)
+    twin = export.export([run], "twin-1", folder, tmp_path, close_up=tmp_path / "near")
+    known = Predictor.load(export.export([whole_run], "tiny-1", folder, tmp_path, twin, every))
+    known.warm_up()
+    assert (known.directory / bundle.CLOSE_UP).is_file()
+    card = known.card["close_up"]
+    assert card["input_size"] == 32 and card["recipe"]["data"]["fold"] == -1 and card["parameters"] > 0
+    bare = export.export([run], "twin-2", folder, tmp_path)
+    for one, by, beside, why in (
+        (whole_run, bare, every, "no such network"),
+        (run, None, every, "other patients"),
+        (run, None, run, "not learnt close-ups"),
+    ):
+        with pytest.raises(BundleError, match=why):
+            export.export([one], "tiny-2", folder, tmp_path, by, beside)
+    assert not (tmp_path / "tiny-2").exists()
