@@ -3,6 +3,7 @@
 from typing import Final, NamedTuple
 
 import numpy as np
+import PIL.Image
 from numpy.typing import NDArray
 
 from ml import outlines
@@ -10,8 +11,12 @@ from ml.preprocess import Geometry
 
 TIMES: Final = 2.0
 """The side of a frame, in the larger one of the tumour's width and height."""
+WEIGHT: Final = 2 / 3
+"""Of the network that outlines close-ups, beside that of whole heads."""
 SMALLEST: Final = 0.16
 """The least side of a frame, in those of the whole head's square: less has no more to show."""
+
+Probabilities = NDArray[np.float32]
 
 
 class Frame(NamedTuple):
@@ -30,6 +35,21 @@ def around(mask: NDArray[np.bool_], whole: int) -> Frame:
     left, top, right, bottom = box
     side = max(TIMES * max(right - left, bottom - top), SMALLEST * whole)
     return Frame((left + right) / 2, (top + bottom) / 2, side)
+
+
+def merged(near: Probabilities, far: Probabilities, whole: Geometry, part: Geometry) -> Probabilities:
+    """What both networks say of a close-up (m, m): the one that has seen it, and the one of the whole head.
+
+    ``far`` (k, k) covers the square of ``whole``, ``near`` that of ``part``, and weighs ``WEIGHT``: on
+    fold 0 both together agree better with the experts than each of them.
+    """
+    step = len(far) / whole.side
+    left, top = ((part.box[i] - part.pad[i] - whole.box[i] + whole.pad[i]) * step for i in (0, 1))
+    extent = (left, top, left + part.side * step, top + part.side * step)
+    seen = PIL.Image.fromarray(np.ascontiguousarray(far, np.float32)).transform(
+        near.shape, PIL.Image.Transform.EXTENT, extent, resample=PIL.Image.Resampling.BILINEAR
+    )
+    return np.asarray(WEIGHT * near + (1 - WEIGHT) * np.asarray(seen), np.float32)
 
 
 def geometry(frame: Frame, whole: Geometry, size: int) -> Geometry:

@@ -84,7 +84,11 @@ class Prediction:
 
 @dataclass(frozen=True)
 class _Judged:
-    """One slice on its own. ``mask`` is kept where the slice may show a tumour and outlines one."""
+    """One slice on its own.
+
+    ``mask``, and the probabilities over the network's ``square`` that it is cut of, are kept where the
+    slice may show a tumour and outlines one.
+    """
 
     probabilities: NDArray[np.float64]
     refusal: str | None
@@ -92,6 +96,7 @@ class _Judged:
     share: float = 0.0
     area_px: int | None = None
     mask: Mask | None = None
+    square: NDArray[np.float32] | None = None
 
     def as_result(self, index: int) -> SliceResult:
         tumour = float(1 - self.probabilities[HEALTHY])
@@ -126,10 +131,9 @@ class _Near:
         engine = LiteRt(sealed.directory / bundle.CLOSE_UP, threads=threads)
         return cls(engine, int(sealed.card["close_up"]["input_size"]))
 
-    def look(self, pixels: Pixels, mask: Mask, whole: Geometry) -> tuple[NDArray[np.float32], Geometry]:
-        """Probabilities (m, m) of what is outlined in ``mask``, and where in the picture they lie."""
-        part = close_ups.geometry(close_ups.around(mask, whole.side), whole, self.size)
-        return self.outline(preprocess.prepare_part(pixels, whole, part)), part
+    def part(self, mask: Mask, whole: Geometry) -> Geometry:
+        """Where the close-up of what is outlined lies in the picture."""
+        return close_ups.geometry(close_ups.around(mask, whole.side), whole, self.size)
 
     def outline(self, x: Pixels) -> NDArray[np.float32]:
         """Probabilities (m, m) of a prepared close-up (size, size, 1)."""
@@ -245,7 +249,8 @@ class Predictor:
             return _Judged(probabilities, refusal, geometry, area_px=0)
         mask = findings.clean(findings.to_source(square, geometry, (shape[0], shape[1]), cut))
         area = int(mask.sum())
-        return _Judged(probabilities, refusal, geometry, share, area, mask if shown and area else None)
+        kept = (mask, square) if shown and area else (None, None)
+        return _Judged(probabilities, refusal, geometry, share, area, *kept)
 
     def _is_large(self, share: float) -> bool:
         return self.thresholds.mask_area is not None and share >= self.thresholds.mask_area
@@ -257,9 +262,11 @@ class Predictor:
         return [self._refined(one, pixels, self._near) for one, pixels in zip(judged, slices, strict=True)]
 
     def _refined(self, one: _Judged, pixels: Pixels, near: _Near) -> _Judged:
-        if one.mask is None:
+        if one.mask is None or one.square is None:
             return one
-        square, part = near.look(pixels, one.mask, one.geometry)
+        part = near.part(one.mask, one.geometry)
+        seen = near.outline(preprocess.prepare_part(pixels, one.geometry, part))
+        square = close_ups.merged(seen, one.square, one.geometry, part)
         cut = findings.level(square, self.thresholds.mask)
         height, width = one.mask.shape
         mask = findings.clean(findings.to_source(square, part, (height, width), cut))

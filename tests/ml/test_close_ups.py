@@ -65,6 +65,19 @@ def test_a_close_up_has_the_greys_of_its_head_and_the_whole_head_is_itself() -> 
     assert quiet.max() < 0.6
 
 
+def test_what_is_known_from_afar_lies_in_its_place_beside_what_is_seen_from_near() -> None:
+    far = np.zeros((50, 50), np.float32)
+    far[20:30, 15:25] = 0.9
+    part = close_ups.geometry(Frame(60, 60, 40), WHOLE, 64)
+    found = close_ups.merged(np.zeros((32, 32), np.float32), far, WHOLE, part)
+    truth = np.zeros((32, 32), np.bool_)
+    truth[8:24, 8:24] = True
+    assert found.shape == (32, 32) and found.max() == pytest.approx(0.9 * (1 - close_ups.WEIGHT))
+    assert outlines.dice(truth, found > 0.15) > 0.9
+    beyond = close_ups.merged(found, far, WHOLE, close_ups.geometry(Frame(22, 12, 40), WHOLE, 64))
+    assert np.allclose(beyond[:16, :16], close_ups.WEIGHT * found[:16, :16])
+
+
 class Blurred(BrightIsTumour):
     """A network of little resolution: what it outlines is a few points of an eighth of its square's side."""
 
@@ -75,13 +88,17 @@ class Blurred(BrightIsTumour):
         return fine._replace(masks=np.repeat(np.repeat(blocks, 6, axis=1), 6, axis=2))
 
 
-class Blind(BrightIsTumour):
-    """Outlines nothing."""
+class Unsure(BrightIsTumour):
+    """Gives the same outline with a lower probability; none with a ``certainty`` of 0."""
+
+    def __init__(self, certainty: float) -> None:
+        super().__init__()
+        self.certainty = np.float32(certainty)
 
     def run(self, x: NDArray[np.float32]) -> Outputs:
         found = super().run(x)
         assert found.masks is not None
-        return found._replace(masks=0 * found.masks)
+        return found._replace(masks=self.certainty * found.masks)
 
 
 def answer(
@@ -124,8 +141,8 @@ def test_only_what_is_shown_is_looked_at_from_near(
 def test_an_outline_stays_where_nothing_is_to_be_seen_from_near(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    far = answer(tmp_path / "far", monkeypatch, BrightIsTumour(), None, head(SPOT))
-    near = answer(tmp_path / "near", monkeypatch, BrightIsTumour(), Blind(), head(SPOT))
+    far = answer(tmp_path / "far", monkeypatch, Unsure(0.5), None, head(SPOT))
+    near = answer(tmp_path / "near", monkeypatch, Unsure(0.5), Unsure(0), head(SPOT))
     assert near.masks[0].any() and np.array_equal(near.masks[0], far.masks[0])
 
 
