@@ -24,6 +24,7 @@ from ml.recipe import Recipe
 
 ROOM_TO_TURN: Final = 1.2
 NEARER: Final = 2.0
+"""Times the network's side pictures are kept for close-ups, so that a small tumour has more to show."""
 SMALLEST: Final = 1e-12
 UNKNOWN: Final = 128
 """The value of a mask, otherwise 0 to 255, that nobody has drawn; masks hold it everywhere or nowhere."""
