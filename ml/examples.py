@@ -120,7 +120,7 @@ def load(recipe: Recipe, data: Path, rows: Sequence[Row]) -> Examples:
         pictures,
         derived("depths-1", lambda: _each(augment.depth, pictures, "depth")),
         derived("brains-1", lambda: _each(augment.brain, pictures, "brain")),
-        derived("masks-1", lambda: masks(data, rows, side)),
+        _kept_masks(data, rows, side),
         _foreigners(recipe, data, side),
         _chances(rows, recipe),
     )
@@ -129,12 +129,16 @@ def load(recipe: Recipe, data: Path, rows: Sequence[Row]) -> Examples:
 def from_near(recipe: Recipe, data: Path, rows: Sequence[Row]) -> Examples:
     """Slices with an outlined tumour, at ``NEARER`` times the network's side."""
     side = round(recipe.network.size * NEARER)
-    key = datasets.cache_key(data, rows, side)
-    drawn = datasets.cached(datasets.CACHE / f"{key}-masks-1.npy", lambda: masks(data, rows, side))
+    drawn = _kept_masks(data, rows, side)
     frames = tuple(close_ups.around(mask > 0, side) for mask in drawn)
     none = np.empty((0, side, side), np.uint8)
     pictures = datasets.pixels(data, rows, side)
     return Examples(tuple(rows), pictures, none, none, drawn, none, _chances(rows, recipe), frames)
+
+
+def _kept_masks(data: Path, rows: Sequence[Row], side: int) -> NDArray[np.uint8]:
+    key = datasets.cache_key(data, rows, side)
+    return datasets.cached(datasets.CACHE / f"{key}-masks-1.npy", lambda: masks(data, rows, side))
 
 
 def close_ups_of(near: Examples, values: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
@@ -230,10 +234,8 @@ def _known(
 def _close_up(
     examples: Examples, index: int, size: int, how: Augmentation, rng: Random
 ) -> tuple[Variant, int]:
-    picture, mask = examples.pictures[index], examples.masks[index]
-    return augment.close_up(picture, mask, examples.frames[index], size, how, rng), examples.rows[
-        index
-    ].target
+    picture, mask, frame = examples.pictures[index], examples.masks[index], examples.frames[index]
+    return augment.close_up(picture, mask, frame, size, how, rng), examples.rows[index].target
 
 
 def _foreign(examples: Examples, size: int, how: Augmentation, rng: Random) -> tuple[Variant, int | None]:

@@ -96,11 +96,10 @@ def export(
         raise BundleError(f"There is already a bundle {version}.", code="bundle_exists")
     recipe = joined([starting.read_recipe(run) for run in runs])
     twin = _twin(recipe, calibrated_by)
-    near = _near(close_up, recipe) if close_up else None
     with tempfile.TemporaryDirectory() as work:
         draft = Path(work) / version
         draft.mkdir()
-        chosen = _fill_close_up(draft, close_up, near, data, twin) if close_up and near else {}
+        chosen = _fill_close_up(draft, close_up, recipe, data, twin) if close_up else {}
         _fill(draft, runs, recipe, data, twin, chosen)
         shutil.copytree(draft, directory)
     return directory
@@ -142,17 +141,18 @@ def _near(run: Path, recipe: Recipe) -> Recipe:
 
 
 def _fill_close_up(draft: Path, run: Path, recipe: Recipe, data: Path, twin: Bundle | None) -> dict[str, Any]:
-    """The network of close-ups and what the card says of it."""
-    model = networks.build(recipe.network)
-    networks.load(model, recipe.network, [run / starting.RUN_WEIGHTS])
-    _save_rounded(model, recipe, draft.parent / bundle.WEIGHTS)
-    form = _smallest_faithful(model, _near_twin(recipe, twin), data, draft / bundle.CLOSE_UP)
+    """The network of close-ups beside that of ``recipe``, and what the card says of it."""
+    near = _near(run, recipe)
+    held = _near_twin(near, twin)
+    model = networks.build(near.network)
+    networks.load(model, near.network, [run / starting.RUN_WEIGHTS])
+    _save_rounded(model, near, draft.parent / bundle.WEIGHTS)
     return {
         "close_up": {
-            "input_size": recipe.network.size,
+            "input_size": near.network.size,
             "parameters": model.count_params(),
-            "weights_stored_as": form,
-            "recipe": recipe.as_dict(),
+            "weights_stored_as": _smallest_faithful(model, held, data, draft / bundle.CLOSE_UP),
+            "recipe": near.as_dict(),
         }
     }
 

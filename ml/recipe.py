@@ -24,7 +24,7 @@ class Network:
     ``start`` is what to begin with instead of random weights: the folder of a finished run or of a
     bundle that has such a network, MobileNetV2's own file, or the package of EfficientNet-Lite0's
     weights; the first blocks of those two then stay as they are. Of several, their mean. Of a run
-    with more ``stages`` those that this network has, too.
+    with more ``stages`` those that this network has, too; they are those of the residual networks.
     ``members`` are the networks of an ``ensemble``, trained by themselves.
     """
 

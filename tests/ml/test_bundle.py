@@ -43,8 +43,9 @@ def test_every_bundle_in_the_project_is_whole_small_and_described(directory: Pat
     assert found.version == directory.name
     networks = [directory / name for name in (bundle.NETWORK, bundle.CLOSE_UP)]
     assert sum(path.stat().st_size for path in networks if path.is_file()) <= 16 * MEGABYTE
-    assert found.card["parameters"] + found.card.get("close_up", {}).get("parameters", 0) <= 7_000_000
-    assert sum(path.stat().st_size for path in directory.iterdir()) <= 32 * MEGABYTE
+    assert found.card["parameters"] <= 6_250_000
+    assert found.card.get("close_up", {}).get("parameters", 0) <= 750_000
+    assert sum(path.stat().st_size for path in directory.iterdir()) <= 30 * MEGABYTE
     assert {"intended_use", "not_for", "data", "metrics", "limits", "versions", "date"} <= set(found.card)
     assert "Research use only" in found.card["notice"]
     assert found.card["labels"] == list(CLASSES)
@@ -52,6 +53,13 @@ def test_every_bundle_in_the_project_is_whole_small_and_described(directory: Pat
 
 def test_the_released_bundle_is_one_of_those_available() -> None:
     assert bundle.default() in bundle.available()
+
+
+def test_the_released_bundle_and_the_twin_beside_it_outline_from_near() -> None:
+    cards = [bundle.verify(path).card for path in bundle.available()]
+    twin = bundle.verify(bundle.default()).card["calibrated_by"]
+    near = {card["version"] for card in cards if "close_up" in card}
+    assert near == {bundle.default().name, twin}
 
 
 def test_its_card_names_whose_weights_it_began_with() -> None:

@@ -159,6 +159,5 @@ def test_tumours_are_learnt_from_near_at_twice_the_resolution(folder: Path) -> N
     assert found.pictures.shape[1:] == (2 * recipe.network.size,) * 2 and len(found.frames) == len(rows)
     batch = next(examples.batches(recipe, found, 0, 1, 32))
     assert batch.x.shape == (8, 32, 32, 1) and not batch.foreign.any()
-    assert (batch.masks.mean(axis=(1, 2, 3)) > 0.08).all() and (
-        batch.masks[:, 3:5, 3:5].max(axis=(1, 2)) > 0.5
-    ).all()
+    assert (batch.masks.mean(axis=(1, 2, 3)) > 0.08).all()
+    assert (batch.masks[:, 3:5, 3:5].max(axis=(1, 2)) > 0.5).all()
