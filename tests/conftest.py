@@ -12,6 +12,7 @@ import pytest
 from django.contrib.auth.models import Group
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
+from django.utils import translation
 from pytest_django.fixtures import Settings
 
 from classifier import inference
@@ -24,6 +25,13 @@ from tests.ml.pictures import brain_png
 PASSWORD = "a long enough passphrase"
 NEURO, ORTHO = "Neuroradiology", "Orthopaedics"
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(autouse=True)
+def language_of_the_project() -> Iterator[None]:
+    """A request leaves the language of its page active in its thread, where the next test would speak it."""
+    yield
+    translation.deactivate()
 
 
 @pytest.fixture(autouse=True)
