@@ -213,6 +213,11 @@ def mask_picture(volume: Volume, outlines: Masks, *, index: int) -> bytes:
     return buffer.getvalue()
 
 
+def border_picture(outlines: Masks, *, index: int, side: int) -> bytes:
+    """A border around the mask of one outlined slice as a clear PNG, ``side`` pixels on its longer side."""
+    return ml.findings.border_png(outlines[index], side)
+
+
 def _mask_of(outlines: Masks, index: int, shape: tuple[int, ...]) -> ml.findings.Mask:
     return outlines.get(index, np.zeros(shape, np.bool_))
 

@@ -30,6 +30,7 @@ LEAST_PIXELS: Final = 12
 LEAST_LEVEL: Final = 0.2
 MIDLINE: Final = 0.03
 SIDES: Final = {"R": "right", "L": "left"}
+BALL: Final = np.ones((3, 3), np.bool_)
 DIRECTIONS: Final = np.deg2rad(np.arange(0.0, 180.0, 0.5))
 
 
@@ -198,6 +199,22 @@ def overlay_png(pixels: Pixels, mask: Mask, *, opacity: float = 0.4, outline: bo
     share = 1.0 if outline else opacity
     picture[where] = (1 - share) * picture[where] + share * np.array(COLOUR)
     return _png(PIL.Image.fromarray(np.rint(picture).astype(np.uint8)))
+
+
+def border_png(mask: Mask, side: int) -> bytes:
+    """A clear PNG with a border around the mask, to be laid over the slice.
+
+    Its longer side has ``side`` pixels. The border lies outside the mask, so that the edge which it marks
+    can be seen, and is ``side`` / 256 pixels wide.
+    """
+    scale = side / max(mask.shape)
+    height, width = (max(1, round(length * scale)) for length in mask.shape)
+    grey = PIL.Image.fromarray(mask).convert("L")
+    large = np.asarray(grey.resize((width, height), PIL.Image.Resampling.BILINEAR)) > 127
+    border = ndimage.binary_dilation(large, BALL, iterations=max(1, side // 256)) & ~large
+    pixels = np.zeros((height, width, 4), np.uint8)
+    pixels[border] = (*COLOUR, 255)
+    return _png(PIL.Image.fromarray(pixels))
 
 
 def encode(masks: Mapping[int, Mask]) -> bytes:

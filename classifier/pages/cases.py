@@ -59,6 +59,7 @@ def case_page(request: SignedInRequest, case_id: uuid.UUID) -> HttpResponse:
         "versions": registered_versions(),
         "open": [result.analysis for result in found if not result.analysis.is_finished],
         "glance": len(found) > 1,
+        "pictures": True,
         "previous": max(0, start - results.PAGE) if start else None,
         "next": start + results.PAGE if more else None,
         "first": start + 1,
@@ -83,6 +84,7 @@ def progress(request: SignedInRequest, case_id: uuid.UUID) -> HttpResponse:
         "versions": registered_versions(),
         "open": still_open,
         "glance": request.GET.get("glance") == "1",
+        "pictures": request.GET.get("pictures") == "1",
     }
     return render(request, "cases/_progress.html", facts)
 

@@ -30,10 +30,10 @@ def inert(response: Response) -> Response:
 
 @require_safe
 def picture(request: SignedInRequest, scan_id: uuid.UUID, index: int) -> HttpResponse:
-    side = request.GET.get("side", "")
-    max_side = int(side) if side.isdecimal() and int(side) in SIDES else SIDES[-1]
     return _png(
-        pictures.view_picture(actor=page_actor(request), scan_id=scan_id, index=index, max_side=max_side)
+        pictures.view_picture(
+            actor=page_actor(request), scan_id=scan_id, index=index, max_side=_side(request)
+        )
     )
 
 
@@ -71,6 +71,16 @@ def mask(request: SignedInRequest, analysis_id: uuid.UUID, index: int) -> HttpRe
 
 
 @require_safe
+def border(request: SignedInRequest, analysis_id: uuid.UUID, index: int) -> HttpResponse:
+    """To be laid over `picture` of the same side."""
+    return _png(
+        pictures.view_border(
+            actor=page_actor(request), analysis_id=analysis_id, index=index, side=_side(request)
+        )
+    )
+
+
+@require_safe
 def volume(request: SignedInRequest, scan_id: uuid.UUID) -> HttpResponse:
     return _nifti(pictures.view_volume(actor=page_actor(request), scan_id=scan_id))
 
@@ -101,6 +111,12 @@ def _as_json(analysis: Analysis) -> dict[str, object]:
         "model_version": analysis.model_version.version if analysis.model_version else None,
         "facts": analysis.scan.facts,
     }
+
+
+def _side(request: HttpRequest) -> int:
+    """The longer side of a picture in pixels, as the page asks for it."""
+    side = request.GET.get("side", "")
+    return int(side) if side.isdecimal() and int(side) in SIDES else SIDES[-1]
 
 
 def _opacity(request: HttpRequest) -> float:

@@ -50,6 +50,7 @@ urlpatterns = [
     path("analyses/<uuid:analysis_id>/result.json", pictures.result, name="result"),
     path("analyses/<uuid:analysis_id>/overlay/<int:index>.png", pictures.overlay, name="overlay"),
     path("analyses/<uuid:analysis_id>/mask/<int:index>.png", pictures.mask, name="mask"),
+    path("analyses/<uuid:analysis_id>/border/<int:index>.png", pictures.border, name="border"),
     path("analyses/<uuid:analysis_id>/mask.nii.gz", pictures.mask_volume, name="mask_volume"),
     path("analyses/<uuid:analysis_id>/review/", reviews.review, name="review"),
     path("analyses/<uuid:analysis_id>/adjudication/", reviews.adjudication, name="adjudication"),

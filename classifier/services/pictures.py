@@ -54,6 +54,19 @@ def view_mask(*, actor: Actor, analysis_id: uuid.UUID | str, index: int) -> byte
     return png
 
 
+def view_border(*, actor: Actor, analysis_id: uuid.UUID | str, index: int, side: int) -> bytes:
+    """A border around the mask as PNG, clear elsewhere, to be laid over the slice.
+
+    ``side`` pixels on the longer side; `NotFound` where nothing is outlined on this slice.
+    """
+    analysis, masks = _masks(actor, analysis_id)
+    if index not in masks:
+        raise NotFound("outline")
+    png = inference.border_picture(masks, index=index, side=side)
+    record(Action.IMAGE_VIEWED, actor=actor, about=analysis, index=index, shown="border")
+    return png
+
+
 def view_volume(*, actor: Actor, scan_id: uuid.UUID | str) -> bytes:
     """All slices of the scan as gzipped NIfTI, for a viewer in three planes."""
     scan = find_scan(actor=actor, scan_id=scan_id)
@@ -84,8 +97,13 @@ def _outlined(
     actor: Actor, analysis_id: uuid.UUID | str
 ) -> tuple[Analysis, inference.Masks, inference.Volume]:
     """`NotFound` where the analysis has outlined nothing."""
+    analysis, masks = _masks(actor, analysis_id)
+    return analysis, masks, _volume(analysis.scan)
+
+
+def _masks(actor: Actor, analysis_id: uuid.UUID | str) -> tuple[Analysis, inference.Masks]:
     analysis = find_analysis(actor=actor, analysis_id=analysis_id)
     if analysis.answer_hidden:
         raise answer_is_hidden()
     with storage_may_be_away():
-        return analysis, inference.masks(read_masks(analysis)), volume_of(analysis.scan)
+        return analysis, inference.masks(read_masks(analysis))

@@ -14,7 +14,6 @@ from enum import Enum
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 
-from classifier.audit import Actor
 from classifier.errors import Conflict
 from classifier.models import Analysis, Answer, Case, DepartmentPolicy, ReportedAnalysis, Review, Scan, User
 
@@ -194,24 +193,11 @@ def hidden_in_case(*, user: User, case: Case) -> dict[str, Sight]:
     return hidden
 
 
-def check_answer_is_open(*, actor: Actor, analysis: Analysis) -> None:
-    """For what shows the machine's answer in another way, such as an overlay."""
-    if (
-        hides_something_from(actor.require_user())
-        and not sight_of(actor.require_user(), reading_of(analysis.pk)).answer
-    ):
-        raise answer_is_hidden()
-
-
 def answer_is_hidden() -> Conflict:
     return Conflict(
         "answer_hidden",
         _("Your department reads blind: record your own read first, then the answer is shown."),
     )
-
-
-def hides_something_from(user: User) -> bool:
-    return bool(_policies(user))
 
 
 def with_open_answer(analyses: QuerySet[Analysis], user: User) -> QuerySet[Analysis]:

@@ -70,6 +70,27 @@ def test_the_result_appears_without_a_reload(at_work: Page, portal: RunningPorta
     assert not [request for request in loads if request.is_navigation_request()]
 
 
+def test_the_outline_arrives_with_the_result_and_can_be_taken_off(
+    at_work: Page, portal: RunningPortal
+) -> None:
+    page = at_work
+    open_case(page, portal.url, "MRN-108")
+    with portal.workers_held():
+        choose_files(page, {"one.png": head_png(20, tumour="ring")})
+        page.get_by_role("link", name="See the results").click()
+        expect(outcome(page)).to_have_text(["Waiting for analysis"])
+        expect(page.locator(".picture-border")).to_have_count(0)
+    border = page.get_by_alt_text("A border around what the model has outlined")
+    expect(border).to_be_visible()
+    expect(border).to_have_js_property("naturalWidth", 512)
+    frames = [one.bounding_box() for one in page.locator(".picture a > img").all()]
+    assert frames[0] == frames[1] and len(frames) == 2
+    page.get_by_role("checkbox", name="Outline").uncheck()
+    expect(border).to_be_hidden()
+    page.keyboard.press("o")
+    expect(border).to_be_visible()
+
+
 def test_each_file_is_told_what_became_of_it(at_work: Page, portal: RunningPortal) -> None:
     page = at_work
     open_case(page, portal.url, "MRN-102")

@@ -1,6 +1,7 @@
 """Outlines in the pixels of the picture: place, size, what is kept and what is shown."""
 
 import io
+from itertools import groupby
 
 import numpy as np
 import PIL.Image
@@ -192,6 +193,23 @@ def test_an_outline_covers_the_border_alone() -> None:
     painted = (colours != np.rint(pixels * 255)[..., None]).any(axis=2)
     assert painted.sum() < 0.3 * mask.sum() and not painted[~mask].any()
     assert (colours[painted] == findings.COLOUR).all()
+
+
+@pytest.mark.parametrize("shape", [(120, 100), (40, 64), (900, 1600)])
+def test_a_border_leaves_the_mask_free_and_is_as_thick_for_slices_of_every_size(
+    shape: tuple[int, int],
+) -> None:
+    height, width = shape
+    mask = ellipse(shape, (height // 2, width // 2), height // 5, width // 5)
+    with PIL.Image.open(io.BytesIO(findings.border_png(mask, 512))) as shown:
+        assert (shown.mode, max(shown.size)) == ("RGBA", 512)
+        pixels = np.asarray(shown)
+    border = pixels[..., 3] > 0
+    middle = border[len(border) // 2]
+    assert [len(list(run)) for painted, run in groupby(middle) if painted] == [2, 2]
+    assert (pixels[border] == (*findings.COLOUR, 255)).all()
+    between = np.flatnonzero(middle)
+    assert abs((between[2] - between[1] - 1) - 2 * (width // 5) * 512 / max(shape)) <= 512 / max(shape) + 1
 
 
 def test_the_share_is_that_of_the_largest_area_above_the_threshold() -> None:

@@ -104,7 +104,12 @@ def test_a_viewer_gets_the_finding_and_the_curve(
 
 @pytest.mark.parametrize(
     ("address", "kind"),
-    [("overlay", "image/png"), ("mask", "image/png"), ("mask_volume", "application/gzip")],
+    [
+        ("overlay", "image/png"),
+        ("mask", "image/png"),
+        ("border", "image/png"),
+        ("mask_volume", "application/gzip"),
+    ],
 )
 def test_outlines_are_inert_and_each_look_is_recorded(
     address: str, kind: str, browser: Client, scan: Scan, worker: Worker

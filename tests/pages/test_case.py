@@ -17,7 +17,7 @@ from tests.conftest import upload
 from tests.ml.pictures import brain_png
 from tests.pages.conftest import SignedIn
 from tests.pages.reading import actions, last_event, polled_url, words
-from tests.worker import Worker, prediction
+from tests.worker import Worker, outlined, prediction
 
 Action = AuditEvent.Action
 
@@ -68,6 +68,35 @@ def test_the_slice_that_decided_is_shown_and_named(browser: Client, series: Scan
     page = page_of(browser, series)
     assert "Slice 12 of 20 decided." in words(page)
     assert reverse("picture", args=[series.pk, 11]) in page.content.decode()
+
+
+def test_what_the_model_has_outlined_lies_over_the_picture_of_its_slice(
+    browser: Client, series: Scan, worker: Worker
+) -> None:
+    analysis = worker.finish(series, outlined(11, 12, slice_index=11))
+    page = page_of(browser, series).content.decode()
+    assert f'src="{reverse("border", args=[analysis.pk, 11])}?side=512"' in page
+    for form in ("review", "adjudication"):
+        page = browser.get(reverse(form, args=[analysis.pk])).content.decode()
+        assert f'src="{reverse("border", args=[analysis.pk, 11])}?side=1024"' in page
+
+
+def test_a_slice_without_an_outline_has_no_border(browser: Client, series: Scan, worker: Worker) -> None:
+    worker.finish(series, outlined(4, slice_index=11))
+    assert "picture-border" not in page_of(browser, series).content.decode()
+
+
+def test_a_result_that_arrives_brings_the_picture_of_its_slice_with_its_outline(
+    browser: Client, series: Scan, worker: Worker
+) -> None:
+    page, viewer = page_of(browser, series), browser.get(reverse("scan", args=[series.pk]))
+    assert reverse("picture", args=[series.pk, 10]) in page.content.decode()
+    analysis = worker.finish(series, outlined(3, slice_index=3))
+    news = browser.get(polled_url(page)).content.decode()
+    assert f'id="picture-{series.pk}" hx-swap-oob="true"' in news
+    assert reverse("picture", args=[series.pk, 3]) in news
+    assert reverse("border", args=[analysis.pk, 3]) in news
+    assert "picture-" not in browser.get(polled_url(viewer)).content.decode()
 
 
 def test_a_waiting_result_asks_for_itself_until_it_is_finished(

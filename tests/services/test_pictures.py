@@ -1,6 +1,7 @@
 """Looking at slices, outlines and volumes: what is shown, to whom, and what it costs."""
 
 import gzip
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import PIL.Image
 import pytest
 from pytest_django.fixtures import Settings
+from scipy import ndimage
 
 from classifier import inference
 from classifier.audit import Actor
@@ -97,6 +99,23 @@ def test_a_mask_is_laid_over_the_slice_or_shown_alone(as_alice: Actor, series: S
     assert 0 < (border == COLOUR).all(axis=-1).sum() < inside.sum()
 
 
+def test_a_border_to_be_laid_over_the_slice_lies_around_the_mask(
+    as_alice: Actor, series: Scan, worker: Worker
+) -> None:
+    analysis = worker.finish(series, outlined(2, height=HEIGHT, width=WIDTH))
+    shown = opened(pictures.view_border(actor=as_alice, analysis_id=analysis.pk, index=2, side=512))
+    border = np.asarray(shown)[..., 3] > 0
+    inside = np.zeros((HEIGHT, WIDTH), np.uint8)
+    inside[SQUARE] = 255
+    large = np.asarray(PIL.Image.fromarray(inside).resize(shown.size, PIL.Image.Resampling.NEAREST)) > 0
+    one_pixel = 512 // HEIGHT + 1
+    assert max(shown.size) == 512 and border.any()
+    assert not border[ndimage.binary_erosion(large, iterations=one_pixel)].any()
+    assert not border[~ndimage.binary_dilation(large, iterations=one_pixel)].any()
+    with pytest.raises(NotFound):
+        pictures.view_border(actor=as_alice, analysis_id=analysis.pk, index=0, side=512)
+
+
 def test_a_volume_lies_in_space_as_its_files_say(as_alice: Actor, series: Scan) -> None:
     volume = loaded(pictures.view_volume(actor=as_alice, scan_id=series.pk))
     assert volume.shape == (WIDTH, HEIGHT, 5)
@@ -138,7 +157,7 @@ def test_an_analysis_that_outlined_nothing_has_no_overlay(
     as_alice: Actor, series: Scan, worker: Worker
 ) -> None:
     analysis = worker.finish(series)
-    for look in (pictures.view_overlay, pictures.view_mask):
+    for look in (pictures.view_overlay, pictures.view_mask, partial(pictures.view_border, side=512)):
         with pytest.raises(NotFound):
             look(actor=as_alice, analysis_id=analysis.pk, index=0)
     with pytest.raises(NotFound):
@@ -151,6 +170,7 @@ def test_every_look_is_one_event(as_alice: Actor, series: Scan, worker: Worker) 
     pictures.view_picture(actor=as_alice, scan_id=series.pk, index=1)
     pictures.view_overlay(actor=as_alice, analysis_id=analysis.pk, index=2)
     pictures.view_mask(actor=as_alice, analysis_id=analysis.pk, index=2)
+    pictures.view_border(actor=as_alice, analysis_id=analysis.pk, index=2, side=512)
     pictures.view_volume(actor=as_alice, scan_id=series.pk)
     pictures.view_mask_volume(actor=as_alice, analysis_id=analysis.pk)
     looks = AuditEvent.objects.filter(pk__gt=last).order_by("pk")
@@ -159,6 +179,7 @@ def test_every_look_is_one_event(as_alice: Actor, series: Scan, worker: Worker) 
         ("scan", {"index": 1}),
         ("analysis", {"index": 2, "shown": "overlay"}),
         ("analysis", {"index": 2, "shown": "mask"}),
+        ("analysis", {"index": 2, "shown": "border"}),
         ("scan", {"shown": "volume"}),
         ("analysis", {"shown": "mask volume"}),
     ]
@@ -174,6 +195,7 @@ def test_a_stranger_sees_nothing_even_of_what_is_kept_in_memory(
         (pictures.view_volume, {"scan_id": series.pk}),
         (pictures.view_overlay, {"analysis_id": analysis.pk, "index": 2}),
         (pictures.view_mask, {"analysis_id": analysis.pk, "index": 2}),
+        (pictures.view_border, {"analysis_id": analysis.pk, "index": 2, "side": 512}),
         (pictures.view_mask_volume, {"analysis_id": analysis.pk}),
     ):
         with pytest.raises(NotFound):

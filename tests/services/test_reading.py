@@ -19,14 +19,14 @@ from classifier.models import (
     Scan,
     User,
 )
-from classifier.services import departments, history, listing, results, worklist
+from classifier.services import departments, history, listing, pictures, results, worklist
 from classifier.services.analyses import request_analysis
-from classifier.services.reading import Stage, check_answer_is_open, reading_of, veil
+from classifier.services.reading import Stage, reading_of, veil
 from classifier.services.reviews import adjudicate, find_analysis, submit_review
 from classifier.services.worklist_selection import Filters
 from tests.conftest import NEURO
 from tests.pages.conftest import series  # noqa: F401
-from tests.worker import Worker, prediction
+from tests.worker import Worker, outlined, prediction
 
 Triage = Case.Triage
 
@@ -196,14 +196,30 @@ def test_a_filter_by_outcome_does_not_tell_what_is_hidden(
     assert len(listing.list_scans(actor=fresh(as_rita), filters={"status": "succeeded"})) == 1
 
 
-def test_what_shows_the_answer_in_another_way_asks_first(
-    analysis: Analysis, as_alice: Actor, as_rita: Actor, reads: Reads
+@pytest.mark.parametrize(
+    ("look", "asked"),
+    [
+        (pictures.view_overlay, {"index": 0}),
+        (pictures.view_mask, {"index": 0}),
+        (pictures.view_border, {"index": 0, "side": 512}),
+        (pictures.view_mask_volume, {}),
+    ],
+)
+def test_an_outline_is_shown_to_a_blind_reader_after_their_own_read(
+    look: Callable[..., bytes],
+    asked: dict[str, int],
+    scan: Scan,
+    worker: Worker,
+    as_rita: Actor,
+    reads: Reads,
 ) -> None:
-    check_answer_is_open(actor=fresh(as_rita), analysis=analysis)
+    analysis = worker.finish(scan, outlined())
+    asked |= {"analysis_id": analysis.pk}
+    assert look(actor=fresh(as_rita), **asked)
     reads(blind=True)
-    assert refusal(check_answer_is_open, actor=fresh(as_rita), analysis=analysis) == "answer_hidden"
+    assert refusal(look, actor=fresh(as_rita), **asked) == "answer_hidden"
     read(as_rita, analysis)
-    check_answer_is_open(actor=fresh(as_rita), analysis=analysis)
+    assert look(actor=fresh(as_rita), **asked)
 
 
 def test_every_column_of_an_analysis_is_told_to_be_answer_or_work() -> None:
