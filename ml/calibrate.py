@@ -178,25 +178,6 @@ def _limit(values: NDArray[np.float32]) -> float:
     return round(float(np.quantile(values, 1 - WRONGLY_REFUSED)), 6)
 
 
-def refused_unseen(
-    known: NDArray[np.float32],
-    cells: NDArray[np.str_],
-    strangers: NDArray[np.float32],
-    held: NDArray[np.float32],
-) -> float | None:
-    """Share of strangers refused when the direction was learnt from the other half of them."""
-    halves = [np.arange(len(strangers)) % 2 == half for half in (0, 1)]
-    if len(strangers) < 2:
-        return None
-    caught = 0
-    for half in halves:
-        learnt = familiar(known, cells, strangers[~half])
-        limit = limits(learnt, held)
-        far = learnt.distance(strangers[half]) > limit["distance"]
-        caught += int(np.sum(far | (learnt.foreignness(strangers[half]) > limit["foreignness"])))
-    return round(caught / len(strangers), 4)
-
-
 def bins_of(probabilities: NDArray[np.float64]) -> NDArray[np.intp]:
     """The number of the bin of equal width in which the confidence of each answer lies."""
     return np.asarray(np.minimum((probabilities.max(axis=1) * BINS).astype(int), BINS - 1))

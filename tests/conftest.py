@@ -18,8 +18,9 @@ from pytest_django.fixtures import Settings
 from classifier import inference
 from classifier.audit import Actor
 from classifier.models import Case, ModelVersion, Role, Scan, User
-from classifier.services import cases, model_versions, scans
+from classifier.services import cases, model_versions
 from tests.flush import flush_steps_around_triggers  # noqa: F401
+from tests.intake import upload_scans
 from tests.ml.pictures import brain_png
 
 PASSWORD = "a long enough passphrase"
@@ -135,5 +136,5 @@ def upload(data: bytes, name: str = "slice.png") -> SimpleUploadedFile:
 
 @pytest.fixture
 def scan(as_alice: Actor, case: Case, rung: list[str]) -> Iterator[Scan]:
-    [result] = scans.upload_scans(actor=as_alice, case=case, files=[upload(brain_png())])
+    [result] = upload_scans(actor=as_alice, case=case, files=[upload(brain_png())])
     yield result.scan

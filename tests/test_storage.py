@@ -23,8 +23,9 @@ from classifier.errors import UserFacingError
 from classifier.models import AuditEvent, Case, Scan, ScanFile
 from classifier.services.originals import originals
 from classifier.services.pictures import view_picture
-from classifier.services.scans import download_file, upload_scans
+from classifier.services.scans import download_file
 from tests.conftest import upload
+from tests.intake import upload_scans
 from tests.ml.pictures import brain_png
 
 BUCKET = "scans"

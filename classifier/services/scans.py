@@ -12,7 +12,7 @@ from classifier.audit import Action, Actor, record
 from classifier.errors import NotAllowed, NotFound
 from classifier.models import Case, Scan, ScanFile
 from classifier.services.analyses import queue_analysis
-from classifier.services.files import CheckedScan, Shelf, read_scans, stored, unpacked
+from classifier.services.files import CheckedScan, Shelf, stored
 from classifier.services.originals import open_stored, storage_may_be_away
 from classifier.services.triage import raise_triage_to_waiting
 
@@ -23,18 +23,6 @@ class Upload:
 
     scan: Scan
     created: bool
-
-
-def upload_scans(*, actor: Actor, case: Case, files: Sequence[File]) -> list[Upload]:  # type: ignore[type-arg]
-    """Store the files as scans of ``case`` and queue their analyses: all of them or none.
-
-    The DICOM files of a series are one scan, in slice order; every other file is one of its own, and an
-    archive is what it holds. Every file is decoded before anything is kept; bad input leaves no row and
-    no file behind.
-    """
-    check_may_upload(actor=actor, case=case)
-    with unpacked(files) as incoming:
-        return store_scans(actor=actor, case=case, scans=read_scans(incoming, sent=len(files)))
 
 
 def store_scans(*, actor: Actor, case: Case, scans: Sequence[CheckedScan]) -> list[Upload]:

@@ -91,9 +91,3 @@ def groups(counts: Counts) -> list[dict[str, object]]:
 @register.filter
 def up_to(number: int) -> str:
     return f"{AT_MOST}+" if number >= AT_MOST else str(number)
-
-
-@register.filter
-def more_than(number: int, shown: object) -> int:
-    """How many of ``number`` are not among what is shown."""
-    return max(0, number - len(list(shown)))  # type: ignore[call-overload]

@@ -29,7 +29,7 @@ from classifier.audit import Actor
 from classifier.models import Analysis, ModelVersion, User
 from classifier.services.cases import open_case
 from classifier.services.masks import stored_masks
-from classifier.services.scans import upload_scans
+from tests.intake import upload_scans
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 from tests.ml.pictures import brain_png

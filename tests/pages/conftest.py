@@ -9,8 +9,8 @@ from django.test import Client
 
 from classifier.audit import Actor
 from classifier.models import Case, Scan, User
-from classifier.services.scans import upload_scans
 from tests.conftest import upload
+from tests.intake import upload_scans
 from tests.ml.pictures import brain, brain_dicom
 from tests.worker import worker  # noqa: F401
 

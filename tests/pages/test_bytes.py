@@ -9,8 +9,8 @@ from django.urls import reverse
 
 from classifier.audit import Actor
 from classifier.models import Analysis, AuditEvent, Case, Scan, User
-from classifier.services.scans import upload_scans
 from tests.conftest import upload
+from tests.intake import upload_scans
 from tests.ml.pictures import brain_png
 from tests.pages.reading import last_event, words
 from tests.worker import Worker, outlined

@@ -12,8 +12,8 @@ from classifier.audit import Actor
 from classifier.errors import UserFacingError
 from classifier.models import AuditEvent, Case, Review, Scan, User
 from classifier.services import results
-from classifier.services.scans import upload_scans
 from tests.conftest import upload
+from tests.intake import upload_scans
 from tests.ml.pictures import brain_png
 from tests.pages.conftest import SignedIn
 from tests.pages.reading import actions, last_event, polled_url, words

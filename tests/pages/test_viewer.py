@@ -13,9 +13,9 @@ from classifier.audit import Actor
 from classifier.models import AuditEvent, Case, DepartmentPolicy, ModelVersion, Scan, User
 from classifier.pages.panes import curve_of
 from classifier.services.cases import open_case
-from classifier.services.scans import upload_scans
 from tests.conftest import upload
 from tests.e2e.phantom import volume_nifti
+from tests.intake import upload_scans
 from tests.ml.pictures import brain, brain_png, bytes_of, saved
 from tests.pages.conftest import SignedIn
 from tests.pages.reading import last_event, words

@@ -8,9 +8,9 @@ from classifier.audit import Actor
 from classifier.errors import UserFacingError
 from classifier.models import Case, Scan
 from classifier.services.files import CheckedScan, read_scans, safe_name, stored, unpacked
-from classifier.services.scans import upload_scans
 from classifier.storage import LocalScanStorage
 from tests.conftest import upload
+from tests.intake import upload_scans
 from tests.ml.pictures import brain_png
 
 

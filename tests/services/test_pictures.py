@@ -17,8 +17,8 @@ from classifier.audit import Actor
 from classifier.errors import NotFound, UserFacingError
 from classifier.models import AuditEvent, Case, Scan
 from classifier.services import pictures, volumes
-from classifier.services.scans import upload_scans
 from ml.findings import COLOUR
+from tests.intake import upload_scans
 from tests.ml.volumes import CORONAL, dicom_slices, grades
 from tests.services.test_scans import stored_files
 from tests.services.test_series import sent

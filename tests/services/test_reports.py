@@ -17,8 +17,8 @@ from classifier.services.analyses import request_analysis
 from classifier.services.report_document import download_report, report_pdf
 from classifier.services.reports import amend_report, find_report, sign_off_of, sign_report
 from classifier.services.reviews import adjudicate, submit_review
-from classifier.services.scans import upload_scans
 from tests.conftest import NEURO, upload
+from tests.intake import upload_scans
 from tests.ml.pictures import brain_png
 from tests.worker import Worker, prediction
 

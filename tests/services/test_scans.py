@@ -12,10 +12,10 @@ from classifier.services.pictures import view_picture
 from classifier.services.scans import (
     download_file,
     find_scan,
-    upload_scans,
     view_scan,
 )
 from tests.conftest import upload
+from tests.intake import upload_scans
 from tests.ml.pictures import brain_png
 
 

@@ -11,9 +11,9 @@ from classifier.audit import Actor
 from classifier.errors import UserFacingError
 from classifier.models import Analysis, AuditEvent, Case, Scan, ScanFile
 from classifier.services.originals import originals
-from classifier.services.scans import upload_scans
 from classifier.services.uploads import upload_each
 from tests.conftest import upload
+from tests.intake import upload_scans
 from tests.ml.pictures import brain_png
 from tests.ml.volumes import dicom_slices, head, nifti, zipped
 from tests.services.test_scans import stored_files

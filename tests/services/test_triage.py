@@ -6,8 +6,8 @@ from classifier.audit import Actor
 from classifier.models import Case, Scan
 from classifier.services.analyses import request_analysis
 from classifier.services.reviews import submit_review
-from classifier.services.scans import upload_scans
 from tests.conftest import upload
+from tests.intake import upload_scans
 from tests.ml.pictures import brain_png
 from tests.worker import Worker, prediction
 

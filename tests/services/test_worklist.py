@@ -20,10 +20,10 @@ from classifier.services.assignments import analyse_cases, assign_cases, readers
 from classifier.services.departments import set_reading_policy
 from classifier.services.reports import sign_report
 from classifier.services.reviews import submit_review
-from classifier.services.scans import upload_scans
 from classifier.services.worklist_counts import AT_MOST, count_worklist
 from classifier.services.worklist_selection import Filters, Position
 from tests.conftest import NEURO, ORTHO, upload
+from tests.intake import upload_scans
 from tests.ml.pictures import brain_png
 from tests.worker import Worker, prediction
 
