@@ -9,7 +9,7 @@ from pathlib import Path
 
 import PIL.Image
 
-from ml import bundle
+from ml import reference
 
 TESTING = Path(__file__).resolve().parents[2] / "shared" / "data" / "nickparvar" / "Testing"
 AT_MOST = 400
@@ -46,6 +46,6 @@ def _drawn() -> list[bytes]:
 
 def _jpeg(phase: float) -> bytes:
     buffer = BytesIO()
-    pixels = (bundle.golden_picture(512, phase) * 255).astype("uint8")
+    pixels = (reference.picture(512, phase) * 255).astype("uint8")
     PIL.Image.fromarray(pixels).save(buffer, "jpeg", quality=90)
     return buffer.getvalue()

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from ml import bench_engine, bundle, datasets, decision, images, preprocess
+from ml import bench_engine, bundle, datasets, decision, images, preprocess, reference
 from ml.engine import Outputs, told_apart
 from ml.predictor import NOTICE
 
@@ -147,7 +147,7 @@ def _files(data: Path, slices: int, work: Path) -> list[Path]:
         return [data / row.path for row in rows[:: max(1, len(rows) // slices)][:slices]]
     made = [work / f"{number}.png" for number in range(slices)]
     for number, path in enumerate(made):
-        path.write_bytes(images.to_png(bundle.golden_picture(256, 0.1 * number)))
+        path.write_bytes(images.to_png(reference.picture(256, 0.1 * number)))
     return made
 
 

@@ -139,9 +139,10 @@ def _predictor(directory: Path, threads: int, pictures: Path) -> Answer:
 
 
 def _volume(slices: int) -> Any:
+    from ml import reference
     from ml.image_types import Facts, Image
 
-    pixels = [bundle.golden_picture(VOLUME_SIDE, 6.0 * i / slices) for i in range(slices)]
+    pixels = [reference.picture(VOLUME_SIDE, 6.0 * i / slices) for i in range(slices)]
     facts = Facts("dicom", VOLUME_SIDE, VOLUME_SIDE, slices, 16, "MONOCHROME2", spacing_mm=(1.0, 1.0))
     return Image(tuple(pixels), facts)
 

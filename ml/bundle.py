@@ -10,9 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ml import preprocess
 from ml.errors import BundleError
 from ml.labels import CLASSES
@@ -82,16 +79,6 @@ def seal(directory: Path) -> str:
     manifest = directory / MANIFEST
     manifest.write_text("".join(lines), "utf-8", newline="\n")
     return _digest(manifest)
-
-
-def golden_picture(side: int, phase: float) -> NDArray[np.float32]:
-    """A generated head-like slice (side, side) in [0, 1]: the same numbers on every machine."""
-    y, x = np.mgrid[-1 : 1 : side * 1j, -1 : 1 : side * 1j]
-    radius = np.hypot(x / 0.72, y / 0.86)
-    brain = 0.45 + 0.12 * np.cos(9 * x + phase) * np.cos(7 * y - phase)
-    shell = np.where(radius < 0.9, 0.08, 0.8)
-    inside = np.where(radius < 0.84, brain, shell) + 0.4 * np.exp(-80 * ((x - 0.25) ** 2 + (y + 0.2) ** 2))
-    return np.asarray(np.clip(np.where(radius < 1.0, inside, 0.0), 0.0, 1.0), np.float32)
 
 
 def _content(directory: Path) -> list[Path]:

@@ -25,6 +25,7 @@ from ml import (
     networks,
     operating,
     preprocess,
+    reference,
     report,
     starting,
     train,
@@ -41,8 +42,6 @@ log = logging.getLogger(__name__)
 
 LARGEST_DIFFERENCE: Final = 0.01
 FORMS: Final = ("int8", "float16", "float32")
-GOLDEN_INPUT: Final[dict[str, Any]] = {"side": 240, "phase": 0.7}
-GOLDEN_TOLERANCE: Final = 0.01
 AGGREGATION: Final[dict[str, Any]] = {"method": "run", "slices": 3, "kinds": "all"}
 """How the slices of a scan become one answer, chosen by ``python -m ml aggregate``."""
 
@@ -293,11 +292,14 @@ def _scaled(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def _golden(draft: Path, card: dict[str, Any]) -> dict[str, Any]:
-    x = preprocess.prepare(bundle.golden_picture(**GOLDEN_INPUT), card["input_size"])
-    logits = LiteRt(draft / bundle.NETWORK).run(x[np.newaxis]).logits
-    probabilities = decision.softmax(logits, card["temperature"])[0]
-    named = {name: round(float(p), 6) for name, p in zip(CLASSES, probabilities, strict=True)}
-    return {"input": GOLDEN_INPUT, "probabilities": named, "tolerance": GOLDEN_TOLERANCE}
+    """The reference answer, as the networks of the draft give it."""
+    whole = LiteRt(draft / bundle.NETWORK).run(reference.prepared(reference.INPUT, card["input_size"]))
+    near = None
+    if "close_up" in card:
+        x = reference.prepared(reference.INPUT, card["close_up"]["input_size"])
+        near = LiteRt(draft / bundle.CLOSE_UP).run(x).masks
+    found = reference.answer(whole, card["temperature"], near if near is None else near[0])
+    return {"input": reference.INPUT, "tolerance": reference.TOLERANCE, **found}
 
 
 def _card(version: str, recipe: Recipe, chosen: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from ml import aggregate, brain, bundle, close_ups, decision, findings, preprocess
+from ml import aggregate, brain, bundle, close_ups, decision, findings, preprocess, reference
 from ml.aggregate import Aggregation, Slices
 from ml.bundle import Bundle
 from ml.decision import HEALTHY, REASONS, Familiar, Thresholds
@@ -173,18 +173,17 @@ class Predictor:
             raise BundleError(detail, code="bundle_incompatible") from error
 
     def warm_up(self) -> None:
-        """Run the bundle's golden picture. BundleError bundle_incompatible if it answers otherwise."""
+        """Run the reference picture. BundleError bundle_incompatible if a network answers otherwise."""
         golden = json.loads((self.directory / bundle.GOLDEN).read_text("utf-8"))
-        x = preprocess.prepare(bundle.golden_picture(**golden["input"]), self._size)
-        probabilities = decision.softmax(self._engine.run(x[np.newaxis]).logits, self._temperature)[0]
-        expected = [golden["probabilities"][name] for name in CLASSES]
-        if not np.allclose(probabilities, expected, rtol=0, atol=golden["tolerance"]):
+        whole = self._engine.run(reference.prepared(golden["input"], self._size))
+        near = None
+        if self._near is not None:
+            near = self._near.outline(reference.prepared(golden["input"], self._near.size)[0])
+        if not reference.agrees(golden, reference.answer(whole, self._temperature, near)):
             raise BundleError(
                 "The model does not give its own reference answer on this machine.",
                 code="bundle_incompatible",
             )
-        if self._near is not None:
-            self._near.outline(preprocess.prepare(bundle.golden_picture(**golden["input"]), self._near.size))
 
     def predict(self, image: Image, progress: Progress | None = None) -> Prediction:
         """The answer for all slices of one image, ``LARGEST_BATCH`` of them in memory at a time."""

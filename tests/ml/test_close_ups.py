@@ -8,12 +8,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ml import bundle, close_ups, decision, findings, outlines, preprocess
+from ml import bundle, close_ups, findings, outlines, preprocess, reference
 from ml.close_ups import Frame
 from ml.engine import Outputs
 from ml.errors import BundleError
 from ml.findings import Mask
-from ml.labels import CLASSES
 from ml.predictor import Prediction
 from ml.preprocess import Geometry
 from tests.ml.seeing import BrightIsTumour, head, image, seeing
@@ -162,10 +161,8 @@ def test_a_network_of_close_ups_that_outlines_nothing_at_all_is_found_at_the_sta
 ) -> None:
     no_masks = BrightIsTumour(masks=False)
     predictor = seeing(tmp_path, monkeypatch, BrightIsTumour(), no_masks)
-    x, _ = preprocess.prepare_with_geometry(bundle.golden_picture(64, 0.3), 96)
-    logits = BrightIsTumour().run(x[np.newaxis]).logits
-    golden = dict(zip(CLASSES, map(float, decision.softmax(logits, 1.0)[0]), strict=True))
-    reference = {"input": {"side": 64, "phase": 0.3}, "probabilities": golden, "tolerance": 0.01}
-    (predictor.directory / bundle.GOLDEN).write_text(json.dumps(reference))
+    shown = {"side": 64, "phase": 0.3}
+    found = reference.answer(BrightIsTumour().run(reference.prepared(shown, 96)), 1.0)
+    (predictor.directory / bundle.GOLDEN).write_text(json.dumps({"input": shown, "tolerance": 0.01, **found}))
     with pytest.raises(BundleError, match="outlines nothing"):
         predictor.warm_up()

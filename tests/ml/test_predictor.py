@@ -57,10 +57,19 @@ def test_the_golden_picture_gets_its_golden_answer(predictor: Predictor) -> None
     predictor.warm_up()
 
 
-def test_another_golden_answer_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("part", "other"),
+    [
+        ("probabilities", dict.fromkeys(CLASSES, 0.25)),
+        ("outline", np.full((4, 4), 0.02).tolist()),
+        ("close_up", np.full((4, 4), 0.02).tolist()),
+    ],
+)
+def test_another_golden_answer_is_refused(part: str, other: object, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(bundle.default(), tmp_path / bundle.default().name))
     golden = json.loads((copy / bundle.GOLDEN).read_text())
-    golden["probabilities"] = dict.fromkeys(CLASSES, 0.25)
+    assert part in golden
+    golden[part] = other
     (copy / bundle.GOLDEN).write_text(json.dumps(golden))
     bundle.seal(copy)
     with pytest.raises(BundleError) as caught:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ml import bundle, decision, export, networks, preprocess
+from ml import bundle, export, networks, preprocess, reference
 from ml.decision import Familiar
 from ml.engine import LiteRt
 from ml.labels import CLASSES
@@ -45,11 +45,8 @@ def untrained(folder: Path, kind: str = "residual_unet", form: str = "float32", 
 
 
 def _golden(directory: Path, size: int) -> dict[str, Any]:
-    x = preprocess.prepare(bundle.golden_picture(**GOLDEN), size)
-    logits = LiteRt(directory / bundle.NETWORK).run(x[np.newaxis]).logits
-    found = decision.softmax(logits, 1.0)[0]
-    named = {name: float(p) for name, p in zip(CLASSES, found, strict=True)}
-    return {"input": GOLDEN, "probabilities": named, "tolerance": 0.01}
+    found = LiteRt(directory / bundle.NETWORK).run(reference.prepared(GOLDEN, size))
+    return {"input": GOLDEN, "tolerance": 0.01, **reference.answer(found, 1.0)}
 
 
 def _write(path: Path, value: dict[str, Any]) -> None:
