@@ -44,9 +44,17 @@ def test_paper_has_the_answer_and_no_buttons(at_work: Page, case: str) -> None:
     page = at_work
     page.emulate_media(media="print")
     expect(page.locator(".outcome")).to_be_visible()
-    expect(page.locator(".picture img")).to_be_visible()
+    for picture in ("The image as it was uploaded", "A border around what the model has outlined"):
+        expect(page.get_by_alt_text(picture)).to_be_visible()
     expect(page.get_by_text("Research use only").first).to_be_visible()
-    for nothing in (".top", ".actions", ".review-details", ".result-actions", ".foot-tools"):
+    for nothing in (
+        ".top",
+        ".actions",
+        ".picture input",
+        ".review-details",
+        ".result-actions",
+        ".foot-tools",
+    ):
         for one in page.locator(nothing).all():
             expect(one).to_be_hidden()
     ground = "getComputedStyle(document.documentElement).colorScheme"
