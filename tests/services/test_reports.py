@@ -27,11 +27,6 @@ HOSTILE = '#panic("x") *b* $a$ <script>alert(1)</script> \\ @ref `raw` "quoted" 
 
 
 @pytest.fixture
-def analysis(scan: Scan, worker: Worker) -> Analysis:
-    return worker.finish(scan)
-
-
-@pytest.fixture
 def reviewed(analysis: Analysis, as_alice: Actor) -> Analysis:
     submit_review(actor=as_alice, analysis=analysis, verdict="agree")
     return analysis

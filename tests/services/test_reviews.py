@@ -7,11 +7,6 @@ from classifier.services.reviews import find_analysis, submit_review, view_analy
 from tests.worker import Worker, prediction
 
 
-@pytest.fixture
-def analysis(scan: Scan, worker: Worker) -> Analysis:
-    return worker.finish(scan)
-
-
 def refusal(actor: Actor, analysis: Analysis, **given: str) -> str:
     with pytest.raises(UserFacingError) as refused:
         submit_review(actor=actor, analysis=analysis, **{"verdict": "agree", **given})
