@@ -1,6 +1,7 @@
 // Keys. An element says in `data-key` which key presses it: "t", "/" or a sequence such as "g w"; links
 // and buttons are pressed, fields and what is marked `data-key-focus` get the focus. Of several with one key
-// the first counts. Links marked `data-row` are the rows for j, k and arrows; from the search, down leads to them.
+// the first in view counts, otherwise the first; switches with one key go together. Links marked `data-row`
+// are the rows for j, k and arrows; from the search, down leads to them.
 // A field, a dialog or a key with Ctrl, Alt or Meta is never touched.
 
 const SEQUENCE_MS = 1200;
@@ -22,11 +23,11 @@ function pressed(event) {
   if (document.querySelector("dialog[open]") || (event.target.closest(TYPED_INTO) && !leftSearch(event))) return;
   if (moved(event) || !singleKeys || event.key.length !== 1) return;
   const keys = begun ? `${begun} ${event.key}` : event.key;
-  const element = shown().find((one) => one.dataset.key === keys);
+  const named = shown().filter((one) => one.dataset.key === keys);
   forget();
-  if (element) {
+  if (named.length) {
     event.preventDefault();
-    press(element);
+    press(named.find(inView) ?? named[0], named);
   } else if (shown().some((one) => one.dataset.key.startsWith(`${event.key} `))) {
     begun = event.key;
     forgetting = setTimeout(forget, SEQUENCE_MS);
@@ -42,15 +43,24 @@ function shown() {
   return [...document.querySelectorAll("[data-key]")].filter((one) => one.checkVisibility({ visibilityProperty: true }));
 }
 
+function inView(element) {
+  const { top, bottom } = element.getBoundingClientRect();
+  return top >= 0 && bottom <= innerHeight;
+}
+
 function leftSearch(event) {
   return event.key === "ArrowDown" && event.target.matches("[role=search] input");
 }
 
-function press(element) {
+function press(element, named) {
   if (element.matches(TYPED_INTO) || "keyFocus" in element.dataset) {
     element.focus();
     element.select?.();
-  } else element.click();
+    return;
+  }
+  element.click();
+  if (element.type !== "checkbox") return;
+  for (const other of named) if (other.checked !== element.checked) other.click();
 }
 
 // Rows: the arrows only when a row has the focus, so that the page still scrolls with them.

@@ -91,6 +91,26 @@ def test_the_outline_arrives_with_the_result_and_can_be_taken_off(
     expect(border).to_be_visible()
 
 
+def test_keys_press_what_is_in_view_and_outlines_go_together(at_work: Page, portal: RunningPortal) -> None:
+    page = at_work
+    open_case(page, portal.url, "MRN-109")
+    upload_and_see(page, {"one.png": head_png(20, tumour="ring"), "two.png": head_png(5, tumour="ring")})
+    switches = page.get_by_role("checkbox", name="Outline")
+    expect(switches).to_have_count(2)
+    switches.last.uncheck()
+    page.evaluate("scrollTo(0, 0)")
+    for shown in (False, True):
+        page.keyboard.press("o")
+        for switch in switches.all():
+            expect(switch).to_be_checked(checked=shown)
+    second = page.get_by_role("link", name="Open the viewer").last
+    second.scroll_into_view_if_needed()
+    expect(page.get_by_role("link", name="Open the viewer").first).not_to_be_in_viewport()
+    address = second.get_attribute("href")
+    page.keyboard.press("v")
+    expect(page).to_have_url(f"{portal.url}{address}")
+
+
 def test_each_file_is_told_what_became_of_it(at_work: Page, portal: RunningPortal) -> None:
     page = at_work
     open_case(page, portal.url, "MRN-102")
