@@ -18,7 +18,7 @@ from pytest_django.fixtures import Settings
 from classifier import inference
 from classifier.audit import Actor
 from classifier.models import Case, ModelVersion, Role, Scan, User
-from classifier.services import cases, model_versions
+from classifier.services import cases, departments, model_versions
 from tests.flush import flush_steps_around_triggers  # noqa: F401
 from tests.intake import upload_scans
 from tests.ml.pictures import brain_png
@@ -26,6 +26,8 @@ from tests.ml.pictures import brain_png
 PASSWORD = "a long enough passphrase"
 NEURO, ORTHO = "Neuroradiology", "Orthopaedics"
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+Reads = Callable[..., None]
 
 
 @pytest.fixture(autouse=True)
@@ -108,6 +110,21 @@ def ada(make_user: Callable[..., User]) -> User:
 @pytest.fixture
 def as_alice(alice: User) -> Actor:
     return Actor(user=alice, via="page")
+
+
+@pytest.fixture
+def reads(ada: User) -> Reads:
+    """``reads(second_reader=…, blind=…)``: how Neuroradiology reads from now on."""
+
+    def reads(*, second_reader: bool = False, blind: bool = False) -> None:
+        departments.set_reading_policy(
+            actor=Actor(user=ada, via="admin"),
+            department=Group.objects.get(name=NEURO),
+            second_reader=second_reader,
+            blind=blind,
+        )
+
+    return reads
 
 
 @pytest.fixture

@@ -5,33 +5,17 @@ from collections.abc import Callable
 
 import pypdf
 import pytest
-from django.contrib.auth.models import Group
 from rest_framework.test import APIClient
 
-from classifier.audit import Actor
 from classifier.models import Analysis, Report, Role, Scan, User
-from classifier.services.departments import set_reading_policy
 from tests.api.checks import assert_problem
 from tests.api.conftest import MakeClient, Work
-from tests.conftest import NEURO
+from tests.conftest import NEURO, Reads
 
 
 @pytest.fixture
 def finished(scan: Scan, work: Work) -> Analysis:
     return work(scan.analyses.get().pk)
-
-
-@pytest.fixture
-def reads(ada: User) -> Callable[..., None]:
-    def reads(*, second_reader: bool = False, blind: bool = False) -> None:
-        set_reading_policy(
-            actor=Actor(user=ada, via="admin"),
-            department=Group.objects.get(name=NEURO),
-            second_reader=second_reader,
-            blind=blind,
-        )
-
-    return reads
 
 
 def review(api: APIClient, analysis: Analysis, **sent: object):
@@ -52,7 +36,7 @@ def reviewed(api: APIClient, finished: Analysis) -> Analysis:
 
 
 def test_a_blind_reader_gets_no_answer_before_their_own_and_the_etag_moves(
-    client_of: MakeClient, rita: User, finished: Analysis, reads: Callable[..., None]
+    client_of: MakeClient, rita: User, finished: Analysis, reads: Reads
 ) -> None:
     reads(blind=True)
     api = client_of(rita)
@@ -77,7 +61,7 @@ def test_a_blind_reader_gets_no_answer_before_their_own_and_the_etag_moves(
 
 
 def test_the_first_read_is_not_listed_for_the_second_reader(
-    api: APIClient, client_of: MakeClient, rita: User, finished: Analysis, reads: Callable[..., None]
+    api: APIClient, client_of: MakeClient, rita: User, finished: Analysis, reads: Reads
 ) -> None:
     reads(second_reader=True)
     review(api, finished, verdict="agree")
@@ -110,7 +94,7 @@ def test_a_third_person_decides_between_two_reads(
     rita: User,
     make_user: Callable[..., User],
     finished: Analysis,
-    reads: Callable[..., None],
+    reads: Reads,
 ) -> None:
     reads(second_reader=True)
     address = f"/api/v1/analyses/{finished.pk}/adjudication/"

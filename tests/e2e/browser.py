@@ -50,6 +50,19 @@ def wait_for_keys(page: Page) -> None:
     expect(page.locator("[data-keys-open]")).to_be_visible()
 
 
+def drop_file(page: Page, onto: str, name: str, data: bytes) -> None:
+    """As a hand does that lets go of a file over the element ``onto``, a CSS selector."""
+    transfer = page.evaluate_handle(
+        """([name, bytes]) => {
+          const transfer = new DataTransfer();
+          transfer.items.add(new File([new Uint8Array(bytes)], name));
+          return transfer;
+        }""",
+        [name, list(data)],
+    )
+    page.dispatch_event(onto, "drop", {"dataTransfer": transfer})
+
+
 def choose_files(page: Page, files: dict[str, bytes]) -> None:
     page.locator("input[type=file]").set_input_files(
         [{"name": name, "mimeType": "image/png", "buffer": data} for name, data in files.items()]

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page, Request, Route, expect
 
 from tests.conftest import DATA
-from tests.e2e.browser import choose_files, open_case, sign_in
+from tests.e2e.browser import choose_files, drop_file, open_case, sign_in
 from tests.e2e.phantom import head_png
 from tests.e2e.portal import CLINICIAN, PASSWORD, RunningPortal
 from tests.e2e.test_viewer import at_slice, colour
@@ -134,15 +134,7 @@ def test_a_name_of_markup_is_shown_as_text(at_work: Page, portal: RunningPortal)
 def test_files_can_be_dropped_anywhere_on_the_page(at_work: Page, portal: RunningPortal) -> None:
     page = at_work
     open_case(page, portal.url, "MRN-104")
-    transfer = page.evaluate_handle(
-        """bytes => {
-          const transfer = new DataTransfer();
-          transfer.items.add(new File([new Uint8Array(bytes)], "dropped.png"));
-          return transfer;
-        }""",
-        list(brain_png()),
-    )
-    page.dispatch_event("footer", "drop", {"dataTransfer": transfer})
+    drop_file(page, "footer", "dropped.png", brain_png())
     expect(page.locator(".upload-row")).to_contain_text("Accepted")
 
 

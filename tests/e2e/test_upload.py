@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.e2e.browser import choose_files, open_case
+from tests.e2e.browser import choose_files, drop_file, open_case
 from tests.e2e.portal import RunningPortal
 from tests.ml.pictures import brain_dicom, brain_png
 from tests.ml.volumes import dicom_slices, zipped
@@ -101,15 +101,7 @@ def test_what_is_dropped_on_a_case_waits_for_the_choice_about_the_patient(
     page.goto(page.url.removesuffix("upload/"))
     form = page.get_by_role("form", name="Add scans")
     expect(form).to_be_hidden()
-    transfer = page.evaluate_handle(
-        """bytes => {
-          const transfer = new DataTransfer();
-          transfer.items.add(new File([new Uint8Array(bytes)], "dropped.png"));
-          return transfer;
-        }""",
-        list(brain_png()),
-    )
-    page.dispatch_event("main", "drop", {"dataTransfer": transfer})
+    drop_file(page, "main", "dropped.png", brain_png())
     expect(tally(page)).to_have_text("1 to go")
     expect(form.get_by_role("heading", name="Add scans")).to_be_focused()
     form.get_by_role("button", name="Send").click()

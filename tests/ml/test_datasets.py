@@ -10,12 +10,6 @@ import pytest
 from ml import datasets, preprocess
 from ml.datasets import DataError, Row
 from ml.recipe import Data
-from tests.ml import tiny
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tiny.data_folder(tmp_path / "data")
 
 
 def test_a_missing_table_is_refused_with_its_code(tmp_path: Path) -> None:

@@ -14,15 +14,7 @@ from ml.labels import CLASSES
 from tests.ml import tiny
 from tests.ml.pictures import brain, bytes_of
 
-
-@pytest.fixture(autouse=True)
-def cache_beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tiny.data_folder(tmp_path / "data")
+pytestmark = pytest.mark.usefixtures("cache_beside")
 
 
 def drawn(count: int = 8, side: int = 48) -> Examples:

@@ -10,7 +10,8 @@ from ml import datasets, decision, recipe, starting, study
 from ml.evaluate import Answers
 from ml.labels import CLASSES, REFUSED
 from ml.recipe import RecipeError
-from tests.ml import tiny
+
+pytestmark = pytest.mark.usefixtures("cache_beside")
 
 STUDY = """
 base = "{base}"
@@ -32,16 +33,6 @@ fold = 1
 name = "without healthy"
 without = ["healthy"]
 """
-
-
-@pytest.fixture(autouse=True)
-def cache_beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tiny.data_folder(tmp_path / "data")
 
 
 @pytest.fixture

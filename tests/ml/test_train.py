@@ -18,6 +18,8 @@ from tests.bundles import make_bundle
 from tests.ml import tiny
 from tests.ml.untrained import untrained
 
+pytestmark = pytest.mark.usefixtures("cache_beside")
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -31,11 +33,6 @@ def run(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         out = tmp_path_factory.mktemp("runs") / "whole"
         train.train(tiny.recipe(), folder, out)
     return out
-
-
-@pytest.fixture(autouse=True)
-def cache_beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
 
 
 def history(out: Path) -> list[dict[str, str]]:

@@ -6,14 +6,11 @@ from typing import Any
 
 import pypdf
 import pytest
-from django.contrib.auth.models import Group
 from django.test import Client
 from django.urls import reverse
 
-from classifier.audit import Actor
 from classifier.models import Adjudication, Analysis, Report, Review, Role, Scan, User
-from classifier.services.departments import set_reading_policy
-from tests.conftest import NEURO
+from tests.conftest import NEURO, Reads
 from tests.pages.conftest import SignedIn
 from tests.pages.reading import words
 from tests.worker import Worker
@@ -24,19 +21,6 @@ HOSTILE = "<script>alert(1)</script> {{ settings.SECRET_KEY }}"
 @pytest.fixture
 def analysis(scan: Scan, worker: Worker) -> Analysis:
     return worker.finish(scan)
-
-
-@pytest.fixture
-def reads(ada: User) -> Callable[..., None]:
-    def reads(*, second_reader: bool = False, blind: bool = False) -> None:
-        set_reading_policy(
-            actor=Actor(user=ada, via="admin"),
-            department=Group.objects.get(name=NEURO),
-            second_reader=second_reader,
-            blind=blind,
-        )
-
-    return reads
 
 
 def page(client: Client, name: str, key: Any) -> Any:
@@ -62,7 +46,7 @@ def sign(client: Client, analysis: Analysis, **form: str) -> Any:
 
 
 def test_a_blind_reader_finds_no_trace_of_the_answer_before_their_own(
-    signed_in: SignedIn, rita: User, analysis: Analysis, reads: Callable[..., None]
+    signed_in: SignedIn, rita: User, analysis: Analysis, reads: Reads
 ) -> None:
     reads(blind=True)
     client = signed_in(rita)
@@ -93,7 +77,7 @@ def test_a_blind_reader_finds_no_trace_of_the_answer_before_their_own(
 
 
 def test_the_first_read_is_shown_to_the_second_reader_afterwards(
-    browser: Client, signed_in: SignedIn, rita: User, analysis: Analysis, reads: Callable[..., None]
+    browser: Client, signed_in: SignedIn, rita: User, analysis: Analysis, reads: Reads
 ) -> None:
     reads(second_reader=True)
     review(browser, analysis, verdict="agree", comment="Ring of contrast.")
@@ -131,7 +115,7 @@ def test_a_third_person_sees_both_reads_and_decides(
     rita: User,
     make_user: Callable[..., User],
     analysis: Analysis,
-    reads: Callable[..., None],
+    reads: Reads,
 ) -> None:
     reads(second_reader=True, blind=True)
     review(browser, analysis, verdict="correct", label="glioma", comment="Ring of contrast.")

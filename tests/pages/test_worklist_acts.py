@@ -17,10 +17,10 @@ from classifier.models import AuditEvent, Case, SavedView, Scan, User
 from classifier.pages.worklist_csv import FORMULA, harmless
 from classifier.services.assignments import assign_cases
 from classifier.services.cases import open_case
-from classifier.services.departments import set_reading_policy
 from classifier.services.reports import sign_off_of
 from classifier.services.reviews import submit_review
 from classifier.services.saved_views import choose_default_view, save_view
+from tests.conftest import Reads
 from tests.pages.conftest import SignedIn
 from tests.pages.reading import actions, words
 from tests.pages.test_worklist import mark_of, rows_url
@@ -236,11 +236,9 @@ def test_the_export_of_another_department_is_empty(signed_in: SignedIn, bob: Use
 
 
 def test_an_answer_that_is_hidden_is_hidden_in_the_export_and_the_list(
-    browser: Client, scan: Scan, worker: Worker, ada: User
+    browser: Client, scan: Scan, worker: Worker, reads: Reads
 ) -> None:
-    set_reading_policy(
-        actor=Actor(user=ada, via="admin"), department=scan.case.department, second_reader=False, blind=True
-    )
+    reads(blind=True)
     worker.finish(scan, prediction(tumour_probability=0.9123))
     [row] = table(browser.get(reverse("worklist_export")))
     assert (row["Result"], row["Tumour probability"], row["In words"]) == ("To be read", "", "")

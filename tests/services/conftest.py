@@ -3,13 +3,10 @@
 from collections.abc import Callable
 
 import pytest
-from django.contrib.auth.models import Group
 
 from classifier.audit import Actor
 from classifier.models import Analysis, Role, Scan, User
-from classifier.services import departments
 from tests.conftest import NEURO
-from tests.services.readers import Reads
 from tests.worker import Worker, worker  # noqa: F401
 
 
@@ -42,16 +39,3 @@ def analysis(scan: Scan, worker: Worker) -> Analysis:  # noqa: F811
 def carl(make_user: Callable[..., User]) -> Actor:
     """A third reader of the department."""
     return Actor(user=make_user("carl", Role.REVIEWER, NEURO), via="page")
-
-
-@pytest.fixture
-def reads(as_ada: Actor, scan: Scan) -> Reads:
-    """``reads(second_reader=…, blind=…)``: how the department reads from now on."""
-
-    def reads(*, second_reader: bool = False, blind: bool = False) -> None:
-        department = Group.objects.get(name=NEURO)
-        departments.set_reading_policy(
-            actor=as_ada, department=department, second_reader=second_reader, blind=blind
-        )
-
-    return reads

@@ -15,8 +15,6 @@ from classifier.models import (
 )
 from classifier.services.reviews import find_analysis, submit_review
 
-Reads = Callable[..., None]
-
 
 def fresh(actor: Actor) -> Actor:
     """The same person in another request: what is known of their groups is asked anew."""

@@ -16,8 +16,9 @@ from classifier.services.analyses import request_analysis
 from classifier.services.reading import veil
 from classifier.services.reviews import submit_review
 from classifier.services.worklist_selection import Filters
+from tests.conftest import Reads
 from tests.pages.conftest import series  # noqa: F401
-from tests.services.readers import Reads, fresh, read, refusal, seen, standing
+from tests.services.readers import fresh, read, refusal, seen, standing
 from tests.worker import Worker, outlined, prediction
 
 Triage = Case.Triage

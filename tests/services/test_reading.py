@@ -18,9 +18,9 @@ from classifier.models import (
 from classifier.services import departments, history
 from classifier.services.reading import Stage, reading_of
 from classifier.services.reviews import adjudicate, submit_review
-from tests.conftest import NEURO
+from tests.conftest import NEURO, Reads
 from tests.pages.conftest import series  # noqa: F401
-from tests.services.readers import Reads, fresh, read, refusal, seen, standing
+from tests.services.readers import fresh, read, refusal, seen, standing
 
 Triage = Case.Triage
 

@@ -1,25 +1,23 @@
 """Signing off: what a report freezes, what it closes, what must be done before, and how it is amended."""
 
 import io
-from collections.abc import Callable
 from typing import Any
 
 import pypdf
 import pytest
-from django.contrib.auth.models import Group
 from django.db import IntegrityError, transaction
 
 from classifier.audit import Actor
 from classifier.errors import UserFacingError
-from classifier.models import Analysis, Answer, AuditEvent, Case, Report, ReportedAnalysis, Review, Scan, User
-from classifier.services import departments
+from classifier.models import Analysis, Answer, AuditEvent, Case, Report, ReportedAnalysis, Review, Scan
 from classifier.services.analyses import request_analysis
 from classifier.services.report_document import download_report, report_pdf
 from classifier.services.reports import amend_report, find_report, sign_off_of, sign_report
 from classifier.services.reviews import adjudicate, submit_review
-from tests.conftest import NEURO, upload
+from tests.conftest import NEURO, Reads, upload
 from tests.intake import upload_scans
 from tests.ml.pictures import brain_png
+from tests.services.readers import fresh, refusal, standing
 from tests.worker import Worker, prediction
 
 Triage = Case.Triage
@@ -35,27 +33,6 @@ def reviewed(analysis: Analysis, as_alice: Actor) -> Analysis:
 @pytest.fixture
 def signed(reviewed: Analysis, as_alice: Actor, case: Case) -> Report:
     return sign_report(actor=as_alice, case=case, impression="A mass of the left temporal lobe.")
-
-
-def refusal(act: Callable[..., Any], **given: Any) -> str:
-    with pytest.raises(UserFacingError) as refused:
-        act(**given)
-    return refused.value.code
-
-
-def standing() -> int:
-    return Case.objects.get().triage
-
-
-def policy(as_ada: Actor, **how: bool) -> None:
-    group = Group.objects.get(name=NEURO)
-    departments.set_reading_policy(
-        actor=as_ada, department=group, **{"second_reader": False, "blind": False, **how}
-    )
-
-
-def fresh(actor: Actor) -> Actor:
-    return Actor(user=User.objects.get(pk=actor.require_user().pk), via=actor.via)
 
 
 # --- Signing -----------------------------------------------------------------------------------------
@@ -114,7 +91,7 @@ def test_what_must_be_done_before_a_signature_is_told_in_its_order(
     case: Case,
     as_alice: Actor,
     as_rita: Actor,
-    as_ada: Actor,
+    reads: Reads,
     make_user: Any,
     rung: list[str],
     worker: Worker,
@@ -125,7 +102,7 @@ def test_what_must_be_done_before_a_signature_is_told_in_its_order(
         assert refusal(sign_report, actor=fresh(as_alice), case=case) == obstacle.code
         return obstacle.code
 
-    policy(as_ada, second_reader=True, blind=True)
+    reads(second_reader=True, blind=True)
     assert code() == "nothing_to_sign"
     [result] = upload_scans(actor=as_alice, case=case, files=[upload(brain_png())])
     assert code() == "analysis_not_finished"

@@ -17,12 +17,11 @@ from classifier.errors import Conflict, NotAllowed, NotFound, UserFacingError
 from classifier.models import AuditEvent, Case, Patient, Scan, User
 from classifier.services import worklist
 from classifier.services.assignments import analyse_cases, assign_cases, readers_for
-from classifier.services.departments import set_reading_policy
 from classifier.services.reports import sign_report
 from classifier.services.reviews import submit_review
 from classifier.services.worklist_counts import AT_MOST, count_worklist
 from classifier.services.worklist_selection import Filters, Position
-from tests.conftest import NEURO, ORTHO, upload
+from tests.conftest import NEURO, ORTHO, Reads, upload
 from tests.intake import upload_scans
 from tests.ml.pictures import brain_png
 from tests.worker import Worker, prediction
@@ -55,11 +54,9 @@ def make_case(alice: User) -> MakeCase:
 
 
 @pytest.fixture
-def blind(ada: User, case: Case) -> None:
+def blind(case: Case, reads: Reads) -> None:
     """Neuroradiology reads blind."""
-    set_reading_policy(
-        actor=Actor(user=ada, via="admin"), department=case.department, second_reader=False, blind=True
-    )
+    reads(blind=True)
 
 
 def fresh(user: User) -> User:
@@ -105,13 +102,12 @@ def test_what_is_read_blind_is_in_order_of_arrival_alone(
 
 
 def test_a_department_that_begins_to_read_blind_hides_its_order_too(
-    case: Case, scan: Scan, worker: Worker, ada: User
+    case: Case, scan: Scan, worker: Worker, reads: Reads
 ) -> None:
     worker.finish(scan, prediction(tumour_probability=0.9))
     assert Case.objects.get().urgency == 900
-    actor = Actor(user=ada, via="admin")
     for blind_now, urgency in ((True, 0), (False, 900)):
-        set_reading_policy(actor=actor, department=case.department, second_reader=False, blind=blind_now)
+        reads(blind=blind_now)
         assert Case.objects.get().urgency == urgency
 
 
