@@ -217,13 +217,14 @@ def training_and_validation(rows: Sequence[Row], data: Data) -> tuple[list[Row],
 
     Flagged rows are in neither; in ``published``, whose test images have the same CT slices and lesions
     under ``notumor``, only those whose label is in conflict. Copies of a picture are not in the
-    validation of ``dev``. Sources that are left ``without`` are
-    not learnt; with fold -1 nothing is held out.
+    validation of ``dev``. Sources that are left ``without`` are in neither: whatever is set on the
+    validation, as limits of refusal are, must not know them. With fold -1 nothing is held out.
     """
     flags = ("", "ct", "lesion") if data.split == "published" else ("",)
-    pool = [row for row in rows if row.flag in flags and _is_for_training(row, data.split)]
+    known = [row for row in rows if row.flag in flags and row.source not in data.without]
+    pool = [row for row in known if _is_for_training(row, data.split)]
     held = {row.path for row in pool if _fold(row, data) == data.fold}
-    train = [row for row in pool if row.path not in held and row.source not in data.without]
+    train = [row for row in pool if row.path not in held]
     return train, [row for row in pool if row.path in held and row.unique]
 
 

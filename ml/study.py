@@ -32,15 +32,17 @@ from ml import (
 )
 from ml.datasets import Row
 from ml.evaluate import Answers
-from ml.labels import CLASSES, REFUSED
+from ml.labels import CLASSES, NO_TUMOUR, REFUSED, TUMOUR_CLASSES
 from ml.recipe import Recipe, RecipeError
-from ml.statistics import Bootstrap
+from ml.statistics import Bootstrap, Figure
 from ml.tables import Table
 
 STUDIES: Final = Path(__file__).resolve().parent / "studies"
 ANSWERS: Final = "answers.npz"
 TINY: Final = 1e-12
 ROC_AREA: Final = "roc_area"
+MISSED: Final = "tumours_answered_notumor"
+ALARMED: Final = "healthy_slices_answered_with_a_tumour"
 MEASURES: Final = (
     "accuracy",
     "macro_recall",
@@ -48,6 +50,8 @@ MEASURES: Final = (
     "tumour_sensitivity",
     "specificity",
     ROC_AREA,
+    MISSED,
+    ALARMED,
     REFUSED,
 )
 
@@ -151,15 +155,35 @@ def _tested(trial: Trial, data: Path, weights: Path) -> Answers:
     model = networks.build(network)
     model.load_weights(weights)
     found = train.outputs(model, datasets.pixels(data, rows, network.size))
-    probabilities = decision.softmax(found.logits, 1.0)
     refused = _strangeness(model, trial.recipe, data, found.embeddings) > 1
     return Answers(
         np.array([row.target for row in rows], np.int64),
-        probabilities,
-        tuple(np.where(refused, REFUSED, _likeliest(probabilities)).tolist()),
+        decision.softmax(found.logits, 1.0),
+        tuple(np.where(refused, REFUSED, _said(model, trial.recipe, data, found.logits)).tolist()),
         tuple(row.group for row in rows),
         tuple(row.source for row in rows),
     )
+
+
+def _said(model: networks.Model, recipe: Recipe, data: Path, logits: NDArray[np.float32]) -> NDArray[np.str_]:
+    """Of a fold the likeliest class; of a source left out what a clinician there would be told.
+
+    Temperature, threshold and margin are then those of held-out slices of the sources that are known.
+    """
+    if not recipe.data.without:
+        return _likeliest(decision.softmax(logits, 1.0))
+    held = train.validation(recipe, data, train.learnt_and_held(recipe, data)[1])
+    known = train.outputs(model, held.pictures).logits
+    temperature = calibrate.temperature(known, held.targets)
+    probabilities = decision.softmax(known, temperature)
+    thresholds = decision.Thresholds(
+        tumour=calibrate.tumour_threshold(probabilities, held.targets),
+        margin=calibrate.margin(probabilities, held.targets),
+        distance=np.inf,
+        foreignness=np.inf,
+    )
+    answers = [decision.decide(row, thresholds)[0] for row in decision.softmax(logits, temperature)]
+    return np.array(answers)
 
 
 def _strangeness(
@@ -221,7 +245,17 @@ def _figures(trial: Trial, found: Answers) -> dict[str, Any]:
     figures = {**evaluate.figures(found), ROC_AREA: operating.roc_area(found)}
     if trial.members:
         return figures
-    return {**figures, REFUSED: Bootstrap(found.groups).share(np.array(found.outcomes) == REFUSED)}
+    bootstrap, outcomes = Bootstrap(found.groups), np.array(found.outcomes)
+    figures[REFUSED] = bootstrap.share(outcomes == REFUSED)
+    if trial.recipe.data.without:
+        wrong = np.isin(outcomes, TUMOUR_CLASSES) & ~found.sick
+        figures[MISSED] = _share_of(bootstrap, (outcomes == NO_TUMOUR) & found.sick, found.sick)
+        figures[ALARMED] = _share_of(bootstrap, wrong, ~found.sick)
+    return figures
+
+
+def _share_of(bootstrap: Bootstrap, part: NDArray[np.bool_], whole: NDArray[np.bool_]) -> Figure | None:
+    return bootstrap.share(part, whole) if whole.any() else None
 
 
 def _means(

@@ -10,6 +10,7 @@ from ml import datasets, decision, recipe, starting, study
 from ml.evaluate import Answers
 from ml.labels import CLASSES, REFUSED
 from ml.recipe import RecipeError
+from ml.train import Outputs, Validation
 
 pytestmark = pytest.mark.usefixtures("cache_beside")
 
@@ -81,6 +82,36 @@ def test_a_source_left_out_is_tested_by_people_nobody_learnt_from(small: str, fo
     assert {row.split for row in tested} == {"dev"}
 
 
+def test_nothing_is_set_on_a_source_left_out(small: str, folder: Path) -> None:
+    trial = study.read(small)[3]
+    rows = datasets.records(folder, trial.tables)
+    parts = datasets.training_and_validation(rows, trial.recipe.data)
+    assert all(parts) and not {row.path for part in parts for row in part if row.source == "healthy"}
+    before = datasets.training_and_validation(rows, replace(trial.recipe.data, without=()))
+    assert all("healthy" in {row.source for row in part} for part in before)
+
+
+def test_a_source_left_out_is_answered_as_a_clinician_there_would_be_told(
+    small: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Held-out healthy slices of the known sources look a little like a tumour, up to .2."""
+    known = [_logits(glioma=p) for p in np.linspace(0.01, 0.2, 20)] + [_logits(glioma=0.99)] * 20
+    targets = np.array([decision.HEALTHY] * 20 + [0] * 20)
+    held = Validation(np.zeros((40, 8, 8), np.uint8), targets, np.zeros((40, 8, 8), np.uint8))
+    outputs = Outputs(np.array(known, np.float32), np.zeros((40, 1), np.float32), None)
+    monkeypatch.setattr(study.train, "validation", lambda *_: held)
+    monkeypatch.setattr(study.train, "outputs", lambda *_: outputs)
+    asked = np.array([_logits(glioma=p) for p in (0.001, 0.4, 0.99)], np.float32)
+    fold, *_, left_out = study.read(small)[:4]
+    said = study._said(None, left_out.recipe, folder, asked)
+    assert said.tolist() == ["notumor", "uncertain", "glioma"]
+    assert study._said(None, fold.recipe, folder, asked).tolist() == ["notumor", "notumor", "glioma"]
+
+
+def _logits(*, glioma: float) -> list[float]:
+    return [float(np.log(glioma)), -20.0, float(np.log(1 - glioma)), -20.0]
+
+
 def test_a_study_that_was_stopped_trains_only_what_is_missing(
     small: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -137,6 +168,21 @@ def test_the_share_refused_is_that_of_a_candidates_own_answers(small: str) -> No
     found = Answers(np.zeros(4, np.int64), probabilities, outcomes, tuple("abcd"), ("here",) * 4)
     refused = [row[-1] for row in study.table([alone, both], [found, found]).rows]
     assert refused[0].startswith(".250 [") and refused[1] == "-"
+
+
+def test_what_is_answered_wrongly_is_counted_where_a_source_was_left_out(small: str) -> None:
+    fold, *_, left_out = study.read(small)[:4]
+    targets = np.array([0, 0, 0, 0, decision.HEALTHY, decision.HEALTHY])
+    outcomes = ("glioma", "uncertain", "notumor", REFUSED, "uncertain", "pituitary")
+    probabilities = np.full((6, 4), 0.25)
+    found = Answers(targets, probabilities, outcomes, tuple("abcdef"), ("here",) * 6)
+    listed = study.table([fold, left_out], [found, found])
+    missed, alarmed = listed.columns.index("tumours answered notumor"), -2
+    assert listed.columns[alarmed] == "healthy slices answered with a tumour"
+    assert [row[missed] for row in listed.rows[:1]] == ["-"]
+    assert listed.rows[1][missed].startswith(".250 [") and listed.rows[1][alarmed].startswith(".500 [")
+    sick = found.only(targets == 0)
+    assert study.table([left_out], [sick]).rows[0][alarmed] == "-"
 
 
 def test_folds_together_judge_every_patient_once_and_are_shown_by_source(small: str) -> None:
