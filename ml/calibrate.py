@@ -68,6 +68,16 @@ def margin(probabilities: NDArray[np.float64], targets: Targets) -> float:
     return round(float(np.clip(min(max(fair, default=0.1), widest), LEAST_MARGIN, WIDEST_MARGIN)), 4)
 
 
+def answering(logits: Logits, targets: Targets) -> tuple[float, dict[str, float]]:
+    """The temperature and, at that temperature, the ``tumour`` and ``margin`` of ``decision.Thresholds``."""
+    divisor = temperature(logits, targets)
+    probabilities = softmax(logits, divisor)
+    return divisor, {
+        "tumour": tumour_threshold(probabilities, targets),
+        "margin": margin(probabilities, targets),
+    }
+
+
 def outline(masks: NDArray[np.float32], truths: NDArray[np.uint8], targets: Targets) -> dict[str, float]:
     """``mask``: the probability of a point at which outlines agree best with the experts'.
 

@@ -265,15 +265,11 @@ def _calibrate(engine: LiteRt, familiar: Familiar, recipe: Recipe, data: Path) -
     pictures, targets, masks = _validation(recipe, data)
     x = _scaled(pictures)
     found = mirrored(engine.run, x) if recipe.mirrored else engine.run(x)
-    temperature = calibrate.temperature(found.logits, targets)
-    probabilities = decision.softmax(found.logits, temperature)
-    thresholds = {
-        "tumour": calibrate.tumour_threshold(probabilities, targets),
-        "margin": calibrate.margin(probabilities, targets),
-        **familiarity.limits(familiar, _embed(engine), recipe, data),
-    }
+    temperature, thresholds = calibrate.answering(found.logits, targets)
+    thresholds |= familiarity.limits(familiar, _embed(engine), recipe, data)
     if found.masks is not None:
         thresholds |= calibrate.outline(found.masks, masks, targets)
+    probabilities = decision.softmax(found.logits, temperature)
     healthy = 1 - probabilities[targets == decision.HEALTHY, decision.HEALTHY]
     return {
         "temperature": temperature,

@@ -174,14 +174,8 @@ def _said(model: networks.Model, recipe: Recipe, data: Path, logits: NDArray[np.
         return _likeliest(decision.softmax(logits, 1.0))
     held = train.validation(recipe, data, train.learnt_and_held(recipe, data)[1])
     known = train.outputs(model, held.pictures).logits
-    temperature = calibrate.temperature(known, held.targets)
-    probabilities = decision.softmax(known, temperature)
-    thresholds = decision.Thresholds(
-        tumour=calibrate.tumour_threshold(probabilities, held.targets),
-        margin=calibrate.margin(probabilities, held.targets),
-        distance=np.inf,
-        foreignness=np.inf,
-    )
+    temperature, limits = calibrate.answering(known, held.targets)
+    thresholds = decision.Thresholds(**limits, distance=np.inf, foreignness=np.inf)
     answers = [decision.decide(row, thresholds)[0] for row in decision.softmax(logits, temperature)]
     return np.array(answers)
 
