@@ -54,8 +54,8 @@ class Data:
     ``fold`` is held out of ``dev`` for choices and calibration; of ``published``, which has no folds
     by patient, the same-numbered of ``file_folds`` parts of the files. ``weights`` gives the share of
     each "class/source" cell in a training epoch; without it every row is seen once per epoch. Rows of
-    the sources ``without`` are not learnt; others of their class take their share. ``strangers`` is
-    the share of pictures that are not brain MRI.
+    the sources ``without`` are neither learnt nor held out; others of their class take their share.
+    ``strangers`` is the share of pictures that are not brain MRI.
     """
 
     tables: tuple[str, ...]
