@@ -6,7 +6,6 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -67,11 +66,26 @@ def train(chosen: argparse.Namespace) -> int:
     from ml import recipe
 
     found = recipe.read(chosen.recipe)
-    if chosen.seed is not None:
-        found = replace(found, seed=chosen.seed)
     from ml import train as training
 
     print(training.train(found, chosen.data, chosen.out))
+    return 0
+
+
+def release(chosen: argparse.Namespace) -> int:
+    from ml import export as exporting
+    from ml import release as releasing
+
+    planned = releasing.read(chosen.release)
+    if chosen.plan:
+        for name in releasing.trainings(planned):
+            print(f"train {releasing.RUNS / name}")
+        for one in planned:
+            print(f"export {chosen.bundles / one.version}: {', '.join(one.recipes)}")
+        return 0
+    _tell(exporting.log)
+    for directory in releasing.make(chosen.release, chosen.data, chosen.bundles):
+        print(directory)
     return 0
 
 
@@ -85,8 +99,7 @@ def study(chosen: argparse.Namespace) -> int:
 def export(chosen: argparse.Namespace) -> int:
     from ml import export as exporting
 
-    logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    exporting.log.setLevel(logging.INFO)
+    _tell(exporting.log)
     print(
         exporting.export(
             chosen.runs,
@@ -149,6 +162,12 @@ def aggregate(chosen: argparse.Namespace) -> int:
     return 0
 
 
+def _tell(log: logging.Logger) -> None:
+    """Print what is being made, and of everything else what is amiss."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    log.setLevel(logging.INFO)
+
+
 def _step(text: str) -> int:
     value = int(text)
     if value < 1:
@@ -192,7 +211,10 @@ def _add_making(commands: Any) -> None:
     learn = _command(commands, "train", train, "train a recipe, or go on where it stopped")
     learn.add_argument("recipe", help="a name in ml/recipes or a TOML file")
     learn.add_argument("--out", type=Path, required=True, metavar="RUN")
-    learn.add_argument("--seed", type=int, help="another one than the recipe's")
+    whole = _command(commands, "release", release, "train and export all that a release is made of")
+    whole.add_argument("release", help="a name in ml/releases")
+    whole.add_argument("--bundles", type=Path, default=Path("runs/bundles"), metavar="FOLDER")
+    whole.add_argument("--plan", action="store_true", help="tell what would be made, and make nothing")
     many = _command(commands, "study", study, "train and compare the candidates of a study")
     many.add_argument("study", help="a name in ml/studies or a TOML file")
     many.add_argument("--out", type=Path, required=True, metavar="RUNS")
@@ -221,7 +243,7 @@ def _add_making(commands: Any) -> None:
     race.add_argument("--rounds", type=int, default=7, help="turns of every engine")
     race.add_argument("--slices", type=int, default=128, help="pictures on which the engines must agree")
     race.add_argument("--json", type=Path, metavar="OUT", help="also write the figures there")
-    for parser in (learn, many, seal, tell, test, pool, race):
+    for parser in (learn, whole, many, seal, tell, test, pool, race):
         parser.add_argument("--data", type=Path, default=Path("../shared/data"))
 
 

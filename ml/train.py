@@ -10,7 +10,7 @@ import math
 import queue
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,7 +25,7 @@ from ml.datasets import Row
 from ml.examples import Batch, Examples
 from ml.labels import CLASSES, NO_TUMOUR
 from ml.normalisation import BatchNormalization
-from ml.recipe import Recipe, Training
+from ml.recipe import Recipe, RecipeError, Training
 
 AVERAGE_EVERY = 4
 FOREIGN_WEIGHT = 0.5
@@ -55,7 +55,16 @@ class State:
     epoch: int = 0
     best_epoch: int = 0
     best_loss: float = math.inf
-    finished: bool = False
+
+    @classmethod
+    def of(cls, run: Path) -> "State | None":
+        """That of the last checkpoint in the folder of a run, if there is one."""
+        path = run / "state.json"
+        return cls(**json.loads(path.read_text())) if path.is_file() else None
+
+    def is_over(self, training: Training) -> bool:
+        waited = self.epoch - self.best_epoch
+        return self.epoch >= training.epochs or 0 < training.patience <= waited
 
 
 @dataclass
@@ -84,14 +93,30 @@ class Average:
 
 
 def train(recipe: Recipe, data: Path, out: Path) -> Path:
-    """Train, or go on where ``out`` stopped; returns the weights to export."""
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "recipe.json").write_text(json.dumps(recipe.as_dict(), indent=1) + "\n")
-    rows, held = learnt_and_held(recipe, data)
-    run = Run(recipe, out, examples.load(recipe, data, rows), validation(recipe, data, held))
-    run.resume()
-    run.go()
+    """Train, or go on where ``out`` stopped; returns the weights to export.
+
+    Raises RecipeError where ``out`` is another recipe's run; only its epochs may have changed.
+    """
+    _claim(recipe, out)
+    state = State.of(out)
+    if state is None or not state.is_over(recipe.training):
+        rows, held = learnt_and_held(recipe, data)
+        run = Run(recipe, out, examples.load(recipe, data, rows), validation(recipe, data, held))
+        run.resume()
+        run.go()
     return out / starting.RUN_WEIGHTS
+
+
+def _claim(recipe: Recipe, out: Path) -> None:
+    """Say in ``out`` what is trained there, which is what a bundle's card will tell."""
+    path = out / "recipe.json"
+    if path.is_file():
+        known = starting.read_recipe(out)
+        training = replace(known.training, epochs=recipe.training.epochs)
+        if replace(known, name=recipe.name, training=training) != recipe:
+            raise RecipeError(f"{out} is a run of another recipe than {recipe.name}.")
+    out.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(recipe.as_dict(), indent=1) + "\n")
 
 
 def learnt_and_held(recipe: Recipe, data: Path) -> tuple[list[Row], list[Row]]:
@@ -130,7 +155,7 @@ class Run:
         policy = precision.supported(recipe.training.precision)
         self.teachers = teachers.load(recipe.training.teachers, recipe.data, policy)
         learner = self._network(recipe.seed)
-        if recipe.network.start and not self._is_under_way():
+        if recipe.network.start and State.of(out) is None:
             starting.start(learner, recipe.network, self._first_pictures())
         self.trainee = networks.trainee(learner)
         self.judged = self._network(recipe.seed)
@@ -160,18 +185,16 @@ class Run:
         images = self.recipe.training.images_per_epoch or len(self.examples.rows)
         return max(1, images // self.recipe.training.batch)
 
-    def _is_under_way(self) -> bool:
-        return (self.out / "state.json").is_file()
-
     def _first_pictures(self) -> NDArray[np.float32]:
         first = examples.batches(self.recipe, self.examples, 0, STATISTICS_BATCHES, self.size)
         return np.concatenate([batch.x for batch in first])
 
     def resume(self) -> None:
         """Take up the last finished epoch, if there is one."""
-        if not self._is_under_way():
+        state = State.of(self.out)
+        if state is None:
             return
-        self.state = State(**json.loads((self.out / "state.json").read_text()))
+        self.state = state
         kept = keras.saving.load_model(self.out / "last.keras", custom_objects=CUSTOM)
         _assign(self.trainee.variables, kept.variables)
         _assign(self.trainee.optimizer.variables, kept.optimizer.variables)
@@ -179,20 +202,14 @@ class Run:
             self.average.load(self.out / "average.npz")
 
     def go(self) -> None:
-        if not self.recipe.training.epochs and not self._is_under_way():
+        if not self.recipe.training.epochs and State.of(self.out) is None:
             self._judge(math.nan, self.size)
             self._checkpoint()
-        while not self._is_over():
+        while not self.state.is_over(self.recipe.training):
             loss, size = self._epoch(), self.size
             self.state.epoch += 1
             self._judge(loss, size)
             self._checkpoint()
-
-    def _is_over(self) -> bool:
-        patience = self.recipe.training.patience
-        waited = self.state.epoch - self.state.best_epoch
-        self.state.finished = self.state.epoch >= self.recipe.training.epochs or 0 < patience <= waited
-        return self.state.finished
 
     def _epoch(self) -> float:
         self._reseed()

@@ -74,6 +74,7 @@ TRAINING = {
     "ml.teachers",
     "ml.study",
     "ml.export",
+    "ml.release",
 }
 ENGINE = {"ml.engine"}
 

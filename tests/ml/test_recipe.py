@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from ml import __main__ as program
-from ml import networks, study, train
+from ml import networks, study
 from ml.labels import CLASSES
-from ml.recipe import RECIPES, Recipe, RecipeError, joined, parse, read
+from ml.recipe import RECIPES, RecipeError, joined, parse, read
 
 
 def test_every_recipe_in_the_folder_is_understood() -> None:
@@ -73,18 +72,6 @@ def test_a_base_that_there_is_not_is_named(tmp_path: Path) -> None:
     path.write_text('base = "nowhere"\n')
     with pytest.raises(RecipeError, match="nowhere"):
         read(str(path))
-
-
-def test_a_recipe_may_be_trained_with_another_seed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    learnt: list[Recipe] = []
-
-    def remember(recipe: Recipe, data: Path, out: Path) -> Path:
-        learnt.append(recipe)
-        return out
-
-    monkeypatch.setattr(train, "train", remember)
-    assert program.main(["train", "marked", "--out", str(tmp_path), "--seed", "18"]) == 0
-    assert learnt == [replace(read("marked"), seed=18)]
 
 
 def test_networks_that_learnt_other_slices_do_not_answer_together() -> None:

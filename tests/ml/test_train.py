@@ -13,7 +13,7 @@ from ml import bench_engine, bundle, close_ups, datasets, examples, export, netw
 from ml.errors import BundleError
 from ml.examples import Batch
 from ml.predictor import Predictor
-from ml.recipe import Recipe
+from ml.recipe import Recipe, RecipeError
 from tests.bundles import make_bundle
 from tests.ml import tiny
 from tests.ml.untrained import untrained
@@ -68,6 +68,13 @@ def test_a_finished_run_is_not_trained_again(run: Path, folder: Path) -> None:
     before = (run / "history.csv").read_text()
     train.train(tiny.recipe(), folder, run)
     assert (run / "history.csv").read_text() == before
+
+
+def test_the_folder_of_a_run_is_kept_from_other_recipes(run: Path, folder: Path) -> None:
+    before = (run / "recipe.json").read_text()
+    with pytest.raises(RecipeError, match="another recipe"):
+        train.train(replace(tiny.recipe(), seed=2), folder, run)
+    assert (run / "recipe.json").read_text() == before
 
 
 def test_a_recipe_without_epochs_keeps_the_weights_that_it_begins_with(
