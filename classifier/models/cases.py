@@ -25,6 +25,9 @@ class PatientQuerySet(DepartmentQuerySet["Patient"]):
 class Patient(models.Model):
     """DICOM's Patient. Identifying text lives here and nowhere in paths, URLs or logs."""
 
+    # The reference of scans that came without one, which are not of one person.
+    UNASSIGNED = "UNASSIGNED"
+
     class Sex(models.TextChoices):
         FEMALE = "F", _("Female")
         MALE = "M", _("Male")
@@ -58,6 +61,10 @@ class Patient(models.Model):
     def save(self, *args: object, **kwargs: object) -> None:
         self.reference_folded = self.reference.casefold()[:64]
         super().save(*args, **kwargs)  # type: ignore[arg-type]
+
+    @property
+    def is_one_person(self) -> bool:
+        return self.reference != self.UNASSIGNED
 
 
 class CaseQuerySet(DepartmentQuerySet["Case"]):

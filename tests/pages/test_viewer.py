@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from classifier.audit import Actor
-from classifier.models import AuditEvent, Case, DepartmentPolicy, ModelVersion, Scan, User
+from classifier.models import AuditEvent, Case, DepartmentPolicy, ModelVersion, Patient, Scan, User
 from classifier.pages.panes import curve_of
 from classifier.services.cases import open_case
 from tests.conftest import upload
@@ -230,6 +230,16 @@ def test_neither_another_patient_nor_the_scan_itself_stands_beside(
     for key in (other.scan.pk, seen.pk, uuid.uuid4()):
         assert viewer(browser, seen, beside=key).status_code == 404
     assert viewer(browser, seen, beside="nonsense").status_code == 200
+
+
+def test_scans_that_came_without_a_patient_are_not_one_persons(browser: Client, as_alice: Actor) -> None:
+    scans = []
+    for seed in (1, 2):
+        case = open_case(actor=as_alice, patient_reference=Patient.UNASSIGNED)
+        [result] = upload_scans(actor=as_alice, case=case, files=[upload(brain_png(seed), f"{seed}.png")])
+        scans.append(result.scan)
+    assert "2.png" not in words(viewer(browser, scans[0]))
+    assert viewer(browser, scans[0], beside=scans[1].pk).status_code == 404
 
 
 def test_hostile_names_stay_words(browser: Client, as_alice: Actor, seen: Scan) -> None:

@@ -12,13 +12,12 @@ from classifier.api.problems import Problem
 from classifier.api.serializers import PredictionSerializer, ScanSerializer
 from classifier.api.views.base import ApiView
 from classifier.api.views.scans import IDEMPOTENCY_KEY
-from classifier.models import Analysis, Scan
+from classifier.models import Analysis, Patient, Scan
 from classifier.models.tokens import Scope
 from classifier.services import intake, listing, reviews
 from classifier.services.reading import answer_is_hidden
 from classifier.services.waiting import wait_until_finished
 
-UNASSIGNED = "UNASSIGNED"
 STATUS_OF_FAILURE = {
     "time_limit": 504,
     "worker_lost": 503,
@@ -48,7 +47,7 @@ class PredictView(ApiView):
             actor=self.actor,
             files=files,
             remove_identity=removes_identity(fields),
-            destination=intake.Destination(patient=UNASSIGNED, **fields),
+            destination=intake.Destination(patient=Patient.UNASSIGNED, **fields),
             key=request.headers.get("Idempotency-Key", ""),
             one_scan=True,
         )
