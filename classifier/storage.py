@@ -1,6 +1,8 @@
 """Private storage of scan files: local disk or S3-compatible objects, without public URLs."""
 
+import os
 import secrets
+from pathlib import Path
 from typing import Any, NoReturn
 
 from botocore.config import Config
@@ -27,6 +29,23 @@ class PrivateStorageMixin:
 class LocalScanStorage(PrivateStorageMixin, FileSystemStorage):
     def __init__(self) -> None:
         super().__init__(location=settings.SCANS_DIR)
+
+    def _save(self, name: str, content: Any) -> str:
+        """On the disk before any row names it: after a power cut no row is without its file."""
+        saved: str = super()._save(name, content)  # type: ignore[misc] # Django's stubs leave it out
+        path = Path(self.path(saved))
+        for place in (path, path.parent, path.parent.parent):
+            _flush(place)
+        return saved
+
+
+def _flush(place: Path) -> None:
+    """A file's content, or the names in a folder."""
+    descriptor = os.open(place, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 class ObjectScanStorage(PrivateStorageMixin, S3Storage):  # type: ignore[misc]

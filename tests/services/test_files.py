@@ -1,5 +1,8 @@
 """Files on their way in: which stay and which go again."""
 
+import os
+from pathlib import Path
+
 import pytest
 from django.core.files.storage import default_storage
 from django.db import OperationalError, transaction
@@ -46,6 +49,16 @@ def test_files_stay_when_the_answer_to_a_commit_is_lost(two: list[CheckedScan]) 
         shelf.seal()
         raise OperationalError("server closed the connection")
     assert all(default_storage.exists(name) for name in names)
+
+
+def test_a_file_is_on_the_disk_before_a_row_names_it(
+    two: list[CheckedScan], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed: list[int] = []
+    monkeypatch.setattr("os.fsync", lambda descriptor: flushed.append(os.fstat(descriptor).st_ino))
+    with stored(two) as shelf:
+        path = Path(default_storage.path(shelf.take(two[0].files[0])))
+        assert {place.stat().st_ino for place in (path, path.parent, path.parent.parent)} <= set(flushed)
 
 
 def test_no_lock_is_held_while_files_are_stored(
