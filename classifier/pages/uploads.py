@@ -28,6 +28,7 @@ def upload(request: SignedInRequest, case_id: uuid.UUID) -> HttpResponse:
     if not request.user.may_upload:
         raise NotAllowed(_("Only clinicians upload scans."))
     if request.method != "POST":
+        cases.record_case_view(actor=page_actor(request), case=case)
         return render(request, "cases/upload.html", _facts(request, case, []))
     done = upload_each(
         actor=page_actor(request),

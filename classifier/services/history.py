@@ -10,7 +10,7 @@ from django.db.models import Q
 
 from classifier.audit import Action, Actor
 from classifier.models import AuditEvent, Case
-from classifier.services.cases import find_case
+from classifier.services.cases import view_case
 from classifier.services.reading import Sight, hidden_in_case
 
 PAGE = 50
@@ -28,11 +28,11 @@ LOOKS = (
 def case_history(
     *, actor: Actor, case_id: uuid.UUID | str, before: int | None = None, looks: bool = True
 ) -> tuple[Case, list[AuditEvent], int | None]:
-    """The case, a page of its events before event ``before``, and where the next page starts.
+    """The case, a page of its events before event ``before``, and where the next page starts; a look at it.
 
     Without ``looks``, only what changed something.
     """
-    case = find_case(actor=actor, case_id=case_id)
+    case = view_case(actor=actor, case_id=case_id)
     events = AuditEvent.objects.filter(case_id=case.pk).order_by("-created_at", "-id")
     if not looks:
         events = events.exclude(action__in=LOOKS)

@@ -150,6 +150,8 @@ ACTS = [
         newest(Case),
     ),
     Act(Action.CASE_VIEWED, "page", "alice", page("case", a_case), a_case),
+    Act(Action.CASE_VIEWED, "page", "alice", page("case_history", a_case), a_case),
+    Act(Action.CASE_VIEWED, "page", "alice", page("upload", a_case), a_case),
     Act(Action.CASE_ASSIGNED, "page", "alice", assign, a_case),
     Act(Action.EXPORTED, "page", "alice", export),
     Act(

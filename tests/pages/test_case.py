@@ -287,13 +287,14 @@ def test_looks_can_be_left_out_of_the_history(browser: Client, scan: Scan) -> No
 def test_a_long_history_comes_in_pages(browser: Client, scan: Scan, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("classifier.services.history.PAGE", 2)
     response = browser.get(reverse("case_history", args=[scan.case_id]))
+    events = AuditEvent.objects.filter(case_id=scan.case_id).order_by("-pk")
+    happened = list(events.values_list("pk", flat=True))
     seen = [event.pk for event in response.context["events"]]
     while following := response.context["following"]:
         response = browser.get(reverse("case_history", args=[scan.case_id]), {"before": following})
         seen += [event.pk for event in response.context["events"]]
-    assert seen == list(
-        AuditEvent.objects.filter(case_id=scan.case_id).order_by("-pk").values_list("pk", flat=True)
-    )
+    assert seen == happened
+    assert events.first().action == Action.CASE_VIEWED
 
 
 def test_every_word_of_the_trail_has_a_sentence(browser: Client, scan: Scan) -> None:
