@@ -128,6 +128,8 @@ class Analysis(models.Model):
         "finding",
         "masks_name",
         "masks_sha256",
+        # What is suspected is looked at twice, which takes its time.
+        "timings",
     )
     # Set by `services.reading.veil` on rows in memory for one user; never stored.
     answer_hidden = False

@@ -1,7 +1,8 @@
 """How a department's reading goes, in numbers: work, speed, agreement with the machine, and drift.
 
 Nothing here names a patient or a reader, so that looking at it is no event of the audit trail. Everything
-is about the scans that were uploaded in the period, and for each scan about its latest analysis.
+is about the scans that were uploaded in the period, and for each scan about its latest analysis. What the
+machine said of a scan is not counted for somebody who has yet to read it blind.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from django.utils import timezone
 
 from classifier.models import Analysis, Answer, Case, DepartmentPolicy, User
 from classifier.models.analysis import TUMOUR_OUTCOMES, Label, Outcome
-from classifier.services.reading import readings
+from classifier.services.reading import blind_departments, readings, with_open_answer
 
 Z_95 = 1.959964
 TUMOURS = (Label.GLIOMA, Label.MENINGIOMA, Label.PITUITARY)
@@ -102,6 +103,8 @@ class Figures:
     specificity: Share
     standings: dict[str, Share]
     weeks: list[Week]
+    # Whether answers were left out that the user has yet to read blind.
+    leaves_out: bool
 
 
 @dataclass
@@ -145,7 +148,8 @@ def department_figures(*, user: User, department: int | None, weeks: int) -> Fig
     today = timezone.localdate()
     first = today - timedelta(days=today.weekday(), weeks=min(max(weeks, 1), 104) - 1)
     seen = "all" if user.sees_every_department else user.department_keys if user.may_review else []
-    scope = (seen, department, first, today, timezone.get_current_timezone_name())
+    reader = user.pk if blind_departments(user) else None
+    scope = (seen, department, first, today, timezone.get_current_timezone_name(), reader)
     key = f"figures:{sha256(repr(scope).encode()).hexdigest()}"
     found: Figures | None = cache.get(key)
     if found is None:
@@ -157,9 +161,11 @@ def department_figures(*, user: User, department: int | None, weeks: int) -> Fig
 def _counted(user: User, department: int | None, first: date, today: date) -> Figures:
     since = timezone.make_aware(datetime.combine(first, datetime.min.time()))
     analyses = _analyses(user, department, since)
-    scans = _scans(analyses)
-    reads = _reads(scans, analyses)
-    standings = Counter(scan.standing for scan in scans.values() if scan.standing)
+    scans, open_to_user = _scans(analyses), with_open_answer(analyses, user)
+    leaves_out = open_to_user is not analyses
+    told = _scans(open_to_user) if leaves_out else scans
+    reads = _reads(told, open_to_user)
+    standings = Counter(scan.standing for scan in told.values() if scan.standing)
     return Figures(
         counted_at=timezone.now(),
         cases_by_day=_cases_by_day(user, department, since, first, today),
@@ -171,7 +177,8 @@ def _counted(user: User, department: int | None, first: date, today: date) -> Fi
         not_missed=reads.share(TUMOURS, [Outcome.NO_TUMOUR], but=True),
         specificity=reads.share([Label.NO_TUMOUR], TUMOUR_OUTCOMES, but=True),
         standings=_shares(standings),
-        weeks=_weeks(scans.values(), first, today),
+        weeks=_weeks(scans.values(), told.values(), first, today),
+        leaves_out=leaves_out,
     )
 
 
@@ -262,17 +269,23 @@ def _shares(standings: Counter[str]) -> dict[str, Share]:
     return {name: Share(standings[name], standings.total()) for name in STANDINGS}
 
 
-def _weeks(scans: Iterable[_Scan], first: date, today: date) -> list[Week]:
+def _weeks(scans: Iterable[_Scan], told: Iterable[_Scan], first: date, today: date) -> list[Week]:
+    """``told`` are those of the scans whose answers count."""
+    all_of, told_of = _by_week(scans), _by_week(told)
+    starts = [first + timedelta(weeks=number) for number in range((today - first).days // 7 + 1)]
+    return [_week(start, all_of[start], told_of[start]) for start in starts]
+
+
+def _by_week(scans: Iterable[_Scan]) -> dict[date, list[_Scan]]:
     by_week: dict[date, list[_Scan]] = defaultdict(list)
     for scan in scans:
         by_week[scan.week].append(scan)
-    starts = [first + timedelta(weeks=number) for number in range((today - first).days // 7 + 1)]
-    return [_week(start, by_week[start]) for start in starts]
+    return by_week
 
 
-def _week(start: date, scans: Sequence[_Scan]) -> Week:
+def _week(start: date, scans: Sequence[_Scan], told: Sequence[_Scan]) -> Week:
     bright = [scan.brightness for scan in scans if scan.brightness is not None]
-    standings = Counter(scan.standing for scan in scans if scan.standing)
+    standings = Counter(scan.standing for scan in told if scan.standing)
     return Week(start, len(scans), sum(bright) / len(bright) if bright else None, _shares(standings))
 
 

@@ -200,12 +200,17 @@ def answer_is_hidden() -> Conflict:
     )
 
 
+def blind_departments(user: User) -> list[int]:
+    """Those in which ``user`` reads before seeing the machine's answer."""
+    return [department for department, policy in _policies(user).items() if policy.blind]
+
+
 def with_open_answer(analyses: QuerySet[Analysis], user: User) -> QuerySet[Analysis]:
     """Those whose answer ``user`` may ask for: a filter by outcome must not tell what is hidden.
 
     Stricter than `sight_of` by one case: what waits for adjudication is left out.
     """
-    blind = [department for department, policy in _policies(user).items() if policy.blind]
+    blind = blind_departments(user)
     if not blind:
         return analyses
     told = Review.objects.filter(reviewer=user).values("analysis__scan")
@@ -215,7 +220,7 @@ def with_open_answer(analyses: QuerySet[Analysis], user: User) -> QuerySet[Analy
 
 def with_open_answers(cases: QuerySet[Case], user: User) -> QuerySet[Case]:
     """The same for cases: in a department that reads blind, those that ``user`` has read whole, or signed."""
-    blind = [department for department, policy in _policies(user).items() if policy.blind]
+    blind = blind_departments(user)
     if not blind:
         return cases
     told = Review.objects.filter(reviewer=user, analysis__scan=OuterRef("pk"))

@@ -179,7 +179,6 @@ def test_every_column_of_an_analysis_is_told_to_be_answer_or_work() -> None:
         "finished_at",
         "slices_done",
         "slices_total",
-        "timings",
         "error_code",
         "error_detail",
     }

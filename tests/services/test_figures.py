@@ -141,6 +141,21 @@ def test_where_two_persons_read_only_what_they_have_come_to_counts(
     assert of(alice).agreement == Share(1, 1)
 
 
+def test_what_is_to_be_read_blind_is_not_counted_for_its_reader(
+    add: Add, alice: User, rita: User, otto: User, case: Case
+) -> None:
+    DepartmentPolicy.objects.create(department=case.department, blind=True)
+    add("glioma", "glioma")
+    add("notumor")
+    unread, read, watched = of(rita), of(alice), of(otto)
+    assert unread.standings["suspected"] == unread.weeks[-1].standings["suspected"] == Share(0, 0)
+    assert unread.sensitivity == Share(0, 0)
+    assert (unread.weeks[-1].scans, unread.to_answer.count, unread.to_review.count) == (2, 2, 1)
+    assert read.standings["suspected"] == read.sensitivity == Share(1, 1)
+    assert watched.standings["suspected"] == Share(1, 2)
+    assert (unread.leaves_out, read.leaves_out, watched.leaves_out) == (True, True, False)
+
+
 def test_every_day_has_a_number(add: Add, alice: User) -> None:
     days = of(alice).cases_by_day
     assert days[-1] == (timezone.localdate(), 1)
