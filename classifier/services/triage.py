@@ -45,10 +45,12 @@ def lock_case(*, case_id: uuid.UUID) -> None:
 
 
 def refresh_department(*, department_id: int) -> None:
-    """Recompute every case that has been read or could be, after the department changed how it reads."""
-    unmoved = [Triage.EMPTY, Triage.WAITING, Triage.SIGNED]
-    cases = Case.objects.filter(department=department_id).exclude(triage__in=unmoved)
-    keys = list(cases.select_for_update(no_key=True).values_list("pk", flat=True))
+    """Recompute every case that is not signed, after the department changed how it reads.
+
+    Those that wait, too: an analysis that ends meanwhile then waits for the lock, and reads the new policy.
+    """
+    cases = Case.objects.filter(department=department_id).exclude(triage=Triage.SIGNED)
+    keys = list(cases.select_for_update(no_key=True).order_by("pk").values_list("pk", flat=True))
     for start in range(0, len(keys), BATCH):
         _refresh_batch(keys[start : start + BATCH])
 

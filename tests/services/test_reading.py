@@ -1,9 +1,11 @@
 """A second independent reader, adjudication, and the policy: when a reading is settled."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group
+from django.db import connection
 
 from classifier.audit import Actor
 from classifier.models import (
@@ -21,6 +23,7 @@ from classifier.services.reviews import adjudicate, submit_review
 from tests.conftest import NEURO, Reads
 from tests.pages.conftest import series  # noqa: F401
 from tests.services.readers import fresh, read, refusal, seen, standing
+from tests.worker import Worker
 
 Triage = Case.Triage
 
@@ -144,6 +147,40 @@ def test_a_new_policy_moves_the_cases_that_are_read(
     assert standing() == Triage.ADJUDICATION
     reads()
     assert standing() == Triage.REVIEWED
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer at a time")
+def test_an_analysis_that_ends_while_its_department_turns_blind_does_not_tell_its_answer(
+    scan: Scan, worker: Worker, reads: Reads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refresh = departments.refresh_department
+
+    def finish() -> None:
+        try:
+            worker.finish(scan)
+        finally:
+            connection.close()
+
+    def refresh_meanwhile(*, department_id: int) -> None:
+        refresh(department_id=department_id)
+        end = pool.submit(finish)
+        while not (end.done() or somebody_waits_for_a_lock()):
+            pass
+
+    monkeypatch.setattr(departments, "refresh_department", refresh_meanwhile)
+    with ThreadPoolExecutor(1) as pool:
+        reads(blind=True)
+    assert standing() == Triage.TO_READ
+
+
+def somebody_waits_for_a_lock() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_stat_clear_snapshot()")
+        cursor.execute(
+            "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        return cursor.fetchone() is not None
 
 
 def test_only_administrators_change_how_a_department_reads(
