@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import PIL.Image
+from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from numpy.typing import NDArray
 
@@ -23,7 +24,7 @@ import ml.findings
 import ml.images
 from classifier.errors import UserFacingError
 from classifier.sentences import translated
-from ml.errors import BundleError, ImageError
+from ml.errors import BundleError, ImageError, Interruption
 
 if TYPE_CHECKING:
     from ml.predictor import Predictor
@@ -43,6 +44,9 @@ TOWARDS: Final = {
     "I": (0, 0, -1),
 }
 """Unit vectors in NIfTI's space, by the side of the patient that they point to."""
+
+# A worker's time limit strikes inside decoders, too, and is no fault of the file.
+Interruption.register(SoftTimeLimitExceeded)
 
 _predictors: OrderedDict[tuple[str, str], Predictor] = OrderedDict()
 _loading = threading.Lock()

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final
 
 from ml.decoding import DEFAULT_LIMITS, Source, bytes_of, head_of
-from ml.errors import ImageError
+from ml.errors import ImageError, Interruption
 from ml.formats import HEAD, is_archive, is_no_picture
 from ml.image_types import Limits, Member, refusal
 
@@ -125,5 +125,7 @@ def _refusing() -> Iterator[None]:
         raise
     except MemoryError:
         raise refusal("zip_too_large") from None
-    except Exception:  # a damaged archive makes zipfile, zlib and struct throw what they like
+    except Exception as error:  # a damaged archive makes zipfile, zlib and struct throw what they like
+        if isinstance(error, Interruption):
+            raise
         raise refusal("zip_unreadable") from None

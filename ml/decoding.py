@@ -12,7 +12,7 @@ from typing import BinaryIO, Final
 import PIL.Image
 
 from ml import raster
-from ml.errors import ImageError
+from ml.errors import ImageError, Interruption
 from ml.formats import HEAD, describe, sniff
 from ml.image_types import Image, Limits, refusal
 
@@ -98,6 +98,8 @@ def refusing(kind: str) -> Iterator[None]:
     except EOFError:
         raise refusal("image_truncated") from None
     except Exception as error:
+        if isinstance(error, Interruption):
+            raise
         cut = "truncated" in str(error)
         refused = refusal("image_truncated" if cut else UNREADABLE.get(kind, "image_unreadable"))
         refused.add_note(f"decoder: {type(error).__name__}")

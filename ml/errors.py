@@ -1,5 +1,14 @@
 """Errors that ``ml`` raises on purpose. Each carries a stable code and a plain sentence."""
 
+from abc import ABC
+
+
+class Interruption(ABC):  # noqa: B024 - a place to register in
+    """What a caller ends the work with at whatever line it has come to, such as a time limit.
+
+    Callers register their exceptions (``Interruption.register``): none is taken for a damaged file.
+    """
+
 
 class MlError(Exception):
     """An expected failure: ``code`` is stable, ``detail`` is one sentence for a clinician."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ml import containers, sheets, tiff
 from ml.deep_colour import deep_grey, is_deep_colour
+from ml.errors import Interruption
 from ml.grey import grey
 from ml.image_types import Facts, Image, Limits, Pixels, refusal
 from ml.intensity import byte_to_unit, robust_range, to_unit
@@ -95,7 +96,9 @@ def _orientation(exif: bytes) -> int:
     try:
         tags.load(exif)
         return int(tags.get(ORIENTATION, 1))
-    except Exception:  # a damaged note about the picture is no reason to refuse the picture
+    except Exception as error:  # a damaged note about the picture is no reason to refuse the picture
+        if isinstance(error, Interruption):
+            raise
         return 1
 
 

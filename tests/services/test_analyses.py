@@ -20,6 +20,7 @@ from classifier.services import analyses
 from classifier.services.analyses import recover_analyses, request_analysis, run_analysis
 from classifier.services.masks import read_masks
 from classifier.storage import LocalScanStorage
+from tests.ml.pictures import brain_dicom, brain_png, nifti
 from tests.services.test_scans import stored_files
 from tests.worker import PROBABILITIES, Worker, outlined, prediction
 
@@ -74,6 +75,21 @@ def test_what_is_known_to_fail_fails_at_once_with_its_code(
     analysis = worker.finish(scan, error)
     assert (analysis.status, analysis.error_code, analysis.attempts) == ("failed", code, 1)
     assert actions() == ["analysis_requested", "analysis_failed"]
+
+
+@pytest.mark.parametrize(
+    "decoder", ["ml.raster.PIL.Image.open", "ml.nifti.decode", "ml.dicom_series.stored_values"]
+)
+def test_a_time_limit_within_a_decoder_is_not_taken_for_a_damaged_file(
+    decoder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def strike(*_: Any, **__: Any) -> None:
+        raise SoftTimeLimitExceeded
+
+    files = {"raster": brain_png(), "nifti": nifti(), "dicom_series": brain_dicom()}
+    monkeypatch.setattr(decoder, strike)
+    with pytest.raises(SoftTimeLimitExceeded):
+        list(inference.read_series([files[decoder.split(".")[1]]]))
 
 
 def test_what_breaks_for_no_known_reason_is_tried_again_and_then_fails_without_details(
