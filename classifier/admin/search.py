@@ -12,11 +12,17 @@ from typing import Any
 from django.db.models import Model, QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from classifier.models import Analysis, Case, Patient, Review, Scan
+from classifier.models import Adjudication, Analysis, Case, Patient, Report, Review, Scan
 
 SHOWN_DIGITS = 8
 HELP = _("The beginning of a patient reference, or at least eight digits of an id.")
-PATH_TO_CASE: dict[type[Model], str] = {Scan: "case", Analysis: "scan__case", Review: "analysis__scan__case"}
+PATH_TO_CASE: dict[type[Model], str] = {
+    Scan: "case",
+    Analysis: "scan__case",
+    Review: "analysis__scan__case",
+    Adjudication: "analysis__scan__case",
+    Report: "case",
+}
 
 
 def clinical_search(rows: QuerySet[Any], term: str, patient_path: str) -> QuerySet[Any]:
@@ -38,7 +44,7 @@ def id_range(term: str) -> tuple[uuid.UUID, uuid.UUID] | None:
 
 
 def case_of(ids: tuple[uuid.UUID, uuid.UUID]) -> uuid.UUID | None:
-    """The case whose id lies in ``ids``, or to which a scan, analysis or review there belongs."""
+    """The case whose id lies in ``ids``, or to which what was found there belongs."""
     case_id: uuid.UUID | None = Case.objects.filter(pk__range=ids).values_list("pk", flat=True).first()
     for model, path in PATH_TO_CASE.items():
         if case_id is None:

@@ -18,6 +18,7 @@ from classifier.admin.base import Act, AdministratorsAdmin, Tool, admin_actor
 from classifier.models import ApiToken, User
 from classifier.models.tokens import Scope
 from classifier.services import tokens
+from classifier.services.people import may_manage
 
 
 class IssueForm(forms.Form):
@@ -68,7 +69,7 @@ class ApiTokenAdmin(AdministratorsAdmin):
         return token.is_usable and token.user.is_active
 
     def tools(self, request: HttpRequest, obj: ApiToken) -> list[Tool]:
-        if obj.revoked_at:
+        if obj.revoked_at or not may_manage(actor=admin_actor(request), user=obj.user):
             return []
         return [(_("Revoke"), reverse("admin:classifier_apitoken_revoke", args=[obj.pk]))]
 

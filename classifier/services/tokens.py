@@ -14,7 +14,6 @@ from classifier.audit import Action, Actor, record
 from classifier.errors import Conflict, NotFound, UserFacingError
 from classifier.models import ApiToken, User
 from classifier.models.tokens import Scope, hash_secret
-from classifier.services.administrators import check_may_administer
 from classifier.services.people import check_may_manage
 
 PREFIX = "mri_"
@@ -48,7 +47,7 @@ def issue_token(
 def revoke_token(*, actor: Actor, token: ApiToken) -> None:
     """End the token now; revoking it again changes nothing."""
     if token.user != actor.user:
-        check_may_administer(actor=actor, what=_("the tokens of others"))
+        check_may_manage(actor=actor, user=token.user)
     if ApiToken.objects.filter(pk=token.pk, revoked_at__isnull=True).update(revoked_at=timezone.now()):
         record(Action.TOKEN_REVOKED, actor=actor, about=token, owner=token.user_id)
 

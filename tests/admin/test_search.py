@@ -14,6 +14,7 @@ from classifier.audit import Actor
 from classifier.models import Case, User
 from classifier.services.cases import open_case
 from tests.admin.conftest import History
+from tests.signed import Signed
 
 CLINICAL = ["patient", "case", "scan", "analysis", "review"]
 
@@ -104,6 +105,14 @@ def test_the_trail_of_a_case_is_found_by_whatever_belongs_to_it(
     events = listed("auditevent", q=str(getattr(history, name).pk))
     assert {event.case_id for event in events} == {history.case.pk}
     assert "review_submitted" in {event.action for event in events}
+
+
+@pytest.mark.parametrize("name", ["report", "adjudication"])
+def test_the_trail_of_a_case_is_found_by_its_report_and_its_adjudication(
+    name: str, history: History, signed: Signed, listed: Callable[..., list[Any]]
+) -> None:
+    events = listed("auditevent", q=str(getattr(signed, name).pk))
+    assert {event.case_id for event in events} == {history.case.pk}
 
 
 def test_the_trail_of_a_user_is_found_by_name(

@@ -6,8 +6,9 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from classifier.audit import Actor
 from classifier.models import ApiToken, AuditEvent, User
-from classifier.services.tokens import authenticate_token
+from classifier.services.tokens import authenticate_token, issue_token
 from tests.admin.conftest import History
 
 ISSUE = reverse("admin:classifier_apitoken_add")
@@ -71,6 +72,18 @@ def test_a_revoked_token_ends_and_the_audit_says_who_ended_it(
     assert not ApiToken.objects.usable().filter(pk=history.token.pk).exists()
     event = AuditEvent.objects.get(action="token_revoked")
     assert (event.actor, event.object_id) == (ada, str(history.token.pk))
+
+
+def test_an_administrator_is_not_offered_to_revoke_a_superusers_token(
+    root: User, ada: User, browser: Callable[[User], Client]
+) -> None:
+    token, _ = issue_token(actor=Actor.command(), user=root, name="PACS", scopes=["scans:read"])
+    revoke = reverse("admin:classifier_apitoken_revoke", args=[token.pk])
+    page = reverse("admin:classifier_apitoken_change", args=[token.pk])
+    assert revoke not in browser(ada).get(page).content.decode()
+    assert b"Only a superuser manages a superuser" in browser(ada).post(revoke).content
+    assert revoke in browser(root).get(page).content.decode()
+    assert ApiToken.objects.usable().filter(pk=token.pk).exists()
 
 
 @pytest.mark.parametrize("who", ["otto", "alice"])

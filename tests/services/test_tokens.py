@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -95,6 +96,18 @@ def test_nobody_but_its_owner_and_administrators_manages_a_token(
         revoke_token(actor=other, token=token)
     assert issued(as_ada, alice)[0].user == alice
     revoke_token(actor=as_ada, token=token)
+
+
+def test_the_tokens_of_superusers_are_for_superusers_alone(
+    as_ada: Actor, make_user: Callable[..., User]
+) -> None:
+    root = make_user("root", is_staff=True, is_superuser=True)
+    token, _ = issued(Actor(user=root, via="page"), root)
+    for other in (lambda: issued(as_ada, root), lambda: revoke_token(actor=as_ada, token=token)):
+        with pytest.raises(NotAllowed):
+            other()
+    revoke_token(actor=Actor(user=root, via="page"), token=token)
+    assert ApiToken.objects.get().revoked_at
 
 
 def test_a_token_is_found_by_its_id_or_prefix(as_alice: Actor, alice: User) -> None:
