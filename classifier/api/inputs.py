@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any
 
 from django.core.files.uploadedfile import UploadedFile
+from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
@@ -69,6 +70,18 @@ class DepartmentForm(serializers.Serializer[Any]):
     )
 
 
+class NewCaseForm(serializers.Serializer[Any]):
+    """What was asked, and when the images were made."""
+
+    question = serializers.CharField(required=False, allow_blank=True, max_length=500)
+    study_date = serializers.DateField(required=False, allow_null=True)
+
+    def validate_study_date(self, day: date | None) -> date | None:
+        if day is not None and day > timezone.localdate():
+            raise ValidationError(_("The study date lies in the future."), code="max_value")
+        return day
+
+
 class PredictForm(DepartmentForm):
     file = serializers.ListField(child=serializers.FileField(allow_empty_file=True), required=False)
     identity = serializers.ChoiceField(
@@ -78,13 +91,11 @@ class PredictForm(DepartmentForm):
     )
 
 
-class UploadForm(PredictForm):
+class UploadForm(PredictForm, NewCaseForm):
     """With `case` the scans go into that case; without it a case is opened on `patient`."""
 
     case = serializers.UUIDField(required=False)
     patient = serializers.CharField(required=False, allow_blank=True, max_length=64, help_text="reference")
-    question = serializers.CharField(required=False, allow_blank=True, max_length=500)
-    study_date = serializers.DateField(required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """A blank case is a slip of the sender; it must not open another one."""
@@ -95,18 +106,16 @@ class UploadForm(PredictForm):
         return attrs
 
 
-class CaseForm(DepartmentForm):
-    """The patient's details are kept when the patient is new to the department."""
+class CaseForm(DepartmentForm, NewCaseForm):
+    """The patient's details are kept from the first time they are told; others are refused."""
 
     patient = serializers.CharField(max_length=64)
-    question = serializers.CharField(required=False, allow_blank=True, max_length=500)
-    study_date = serializers.DateField(required=False, allow_null=True)
     name = serializers.CharField(required=False, allow_blank=True, max_length=200)
     birth_year = serializers.IntegerField(required=False, allow_null=True, min_value=1850)
     sex = serializers.ChoiceField(choices=Patient.Sex.choices, required=False, allow_blank=True)
 
     def validate_birth_year(self, year: int | None) -> int | None:
-        if year is not None and year > date.today().year:
+        if year is not None and year > timezone.localdate().year:
             raise ValidationError(_("The birth year lies in the future."), code="max_value")
         return year
 

@@ -1,11 +1,13 @@
 """Forms of the pages. They shape input; the services decide what is right."""
 
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.conf import settings
 from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -25,6 +27,16 @@ class DayInput(forms.DateInput):
 
     def __init__(self, **attrs: Any) -> None:
         super().__init__(format="%Y-%m-%d", attrs=attrs)
+
+
+class DayField(forms.DateField):
+    """A day that has a midnight in every time zone."""
+
+    widget = DayInput
+
+    def __init__(self, **options: Any) -> None:
+        days = [MinValueValidator(date(1900, 1, 1)), MaxValueValidator(date(2999, 12, 31))]
+        super().__init__(validators=days, **options)
 
 
 class SignInForm(AuthenticationForm):
@@ -76,7 +88,7 @@ class CaseForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 3}),
         help_text=_("What should be answered? For example: headache for six weeks, mass?"),
     )
-    study_date = forms.DateField(label=_("Study date"), required=False, widget=DayInput())
+    study_date = DayField(label=_("Study date"), required=False)
     department = forms.ChoiceField(label=_("Department"))
     name = forms.CharField(label=_("Name"), max_length=200, required=False)
     birth_year = forms.IntegerField(label=_("Year of birth"), required=False, min_value=1880)

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from classifier.models import Case, User
 from classifier.models.analysis import Outcome
-from classifier.pages.forms import DayInput
+from classifier.pages.forms import DayField
 from classifier.services.assignments import readers_for
 from classifier.services.worklist import departments_of
 from classifier.services.worklist_selection import Filters
@@ -53,10 +53,10 @@ class WorklistForm(forms.Form):
     assigned = forms.ChoiceField(label=_("Assigned to"), required=False)
     reviewer = forms.TypedChoiceField(label=_("Read by"), coerce=int, empty_value=None, required=False)
     department = forms.TypedChoiceField(label=_("Department"), coerce=int, empty_value=None, required=False)
-    since = forms.DateField(label=_("Received from"), required=False, widget=DayInput())
-    until = forms.DateField(label=_("Received until"), required=False, widget=DayInput())
-    studied_since = forms.DateField(label=_("Study from"), required=False, widget=DayInput())
-    studied_until = forms.DateField(label=_("Study until"), required=False, widget=DayInput())
+    since = DayField(label=_("Received from"), required=False)
+    until = DayField(label=_("Received until"), required=False)
+    studied_since = DayField(label=_("Study from"), required=False)
+    studied_until = DayField(label=_("Study until"), required=False)
 
     FIRST = ("q", "status", "outcome", "assigned")
 

@@ -1,8 +1,10 @@
 """Opening cases and looking at them."""
 
 import uuid
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from datetime import date
+from typing import Any
 
 from django.contrib.auth.models import Group
 from django.db import transaction
@@ -10,20 +12,29 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from classifier.audit import Action, Actor, record
-from classifier.errors import NotAllowed, NotFound, UserFacingError
+from classifier.errors import Conflict, NotAllowed, NotFound, UserFacingError
 from classifier.models import Case, Patient, User
 
 
 @dataclass(frozen=True)
 class PatientDetails:
-    """What may be told of a patient beside the reference; kept from the first time it is told."""
+    """What may be told of a patient beside the reference; kept from the first time it is told.
+
+    What differs from what is known is refused: the reference is most likely another person's.
+    """
 
     name: str = ""
     birth_year: int | None = None
     sex: str = ""
 
 
-FIELD_NAMES = {"patient": gettext_lazy("patient reference"), "question": gettext_lazy("clinical question")}
+FIELD_NAMES = {
+    "patient": gettext_lazy("patient reference"),
+    "question": gettext_lazy("clinical question"),
+    "name": gettext_lazy("name"),
+    "birth_year": gettext_lazy("year of birth"),
+    "sex": gettext_lazy("sex"),
+}
 
 
 def department_for(*, user: User, name: str = "") -> Group:
@@ -50,7 +61,10 @@ def open_case(
     study_date: date | None = None,
     details: PatientDetails | None = None,
 ) -> Case:
-    """Open a case on the patient of that reference, who is created when new to the department."""
+    """Open a case on the patient of that reference, who is created when new to the department.
+
+    Raises Conflict patient_differs where ``details`` are not those of the patient who is known by it.
+    """
     user = actor.require_user()
     if not user.may_upload:
         raise NotAllowed(_("Only clinicians open cases."))
@@ -75,8 +89,12 @@ def find_case(*, actor: Actor, case_id: uuid.UUID | str) -> Case:
 def view_case(*, actor: Actor, case_id: uuid.UUID | str) -> Case:
     """The case, with the look at it recorded."""
     case = _visible(actor, case_id)
-    record(Action.CASE_VIEWED, actor=actor, about=case)
+    record_case_view(actor=actor, case=case)
     return case
+
+
+def record_case_view(*, actor: Actor, case: Case) -> None:
+    record(Action.CASE_VIEWED, actor=actor, about=case)
 
 
 def view_patient(*, actor: Actor, patient_id: uuid.UUID | str) -> Patient:
@@ -98,12 +116,33 @@ def _visible(actor: Actor, case_id: uuid.UUID | str) -> Case:
 
 
 def _patient(department: Group, reference: str, details: PatientDetails) -> Patient:
-    patient, _created = Patient.objects.get_or_create(
-        department=department,
-        reference=reference,
-        defaults={"name": details.name, "birth_year": details.birth_year, "sex": details.sex},
+    told = {name: value for name, value in asdict(details).items() if value}
+    patient, created = Patient.objects.select_for_update(no_key=True).get_or_create(
+        department=department, reference=reference, defaults=told
     )
+    if not created:
+        _learn(patient, told)
     return patient
+
+
+def _learn(patient: Patient, told: Mapping[str, Any]) -> None:
+    """Add what was not known of the patient."""
+    known = {name: getattr(patient, name) for name in told}
+    if differing := [name for name in told if known[name] and _folded(known[name]) != _folded(told[name])]:
+        facts = ", ".join(str(FIELD_NAMES[name]) for name in differing)
+        detail = _(
+            "The patient of this reference is known with other details (%(facts)s). "
+            "Check the reference, or leave the details empty to keep those that are known."
+        )
+        raise Conflict("patient_differs", detail % {"facts": facts})
+    if new := [name for name in told if not known[name]]:
+        for name in new:
+            setattr(patient, name, told[name])
+        patient.save(update_fields=new)
+
+
+def _folded(value: Any) -> str:
+    return " ".join(str(value).casefold().split())
 
 
 def clean_reference(reference: str) -> str:

@@ -203,7 +203,14 @@ def test_a_case_can_be_opened_with_its_patients_details(api: APIClient) -> None:
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("birth_year", 3000), ("sex", "X"), ("patient", ""), ("study_date", "soon"), ("patients", "MRN-9")],
+    [
+        ("birth_year", 3000),
+        ("sex", "X"),
+        ("patient", ""),
+        ("study_date", "soon"),
+        ("study_date", "2999-01-01"),
+        ("patients", "MRN-9"),
+    ],
 )
 def test_a_case_with_a_wrong_field_is_not_opened(api: APIClient, field: str, value: object) -> None:
     response = api.post("/api/v1/cases/", {"patient": "MRN-9", field: value}, format="json")

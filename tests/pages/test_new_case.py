@@ -43,8 +43,12 @@ def test_a_case_is_opened_and_leads_to_the_upload(browser: Client) -> None:
 def test_a_known_reference_is_the_same_patient_and_keeps_what_was_told_first(
     browser: Client, case: Case
 ) -> None:
-    browser.post(NEW, {"patient": "MRN-1", "name": "Somebody Else"})
-    assert Patient.objects.get().name == ""
+    browser.post(NEW, {"patient": "MRN-1", "name": "Ann Example"})
+    assert Patient.objects.get().name == "Ann Example"
+    response = browser.post(NEW, {"patient": "MRN-1", "name": "Somebody Else"})
+    assert response.status_code == 400
+    assert "known with other details (name)" in words(response)
+    assert Patient.objects.get().name == "Ann Example"
     assert Patient.objects.get().cases.count() == 2
 
 

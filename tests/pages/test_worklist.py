@@ -275,6 +275,19 @@ def test_a_filter_that_makes_no_sense_says_so_and_is_left_out(browser: Client, m
     assert "P-000" in page
 
 
+@pytest.mark.parametrize("day", ["9999-12-31", "0001-01-01"])
+@pytest.mark.parametrize("name", ["since", "until"])
+def test_a_day_that_no_calendar_reaches_says_so(
+    name: str, day: str, browser: Client, make_cases: MakeCases
+) -> None:
+    make_cases(1)
+    assert "Ensure this value is" in words(browser.get("/", {name: day}))
+    for view in ("worklist_rows", "worklist_export"):
+        response = browser.get(reverse(view), {name: day})
+        assert response.status_code == 200
+        assert b"P-000" in b"".join(response)
+
+
 def test_what_users_typed_is_shown_inert(browser: Client, alice: User, make_cases: MakeCases) -> None:
     make_cases(1, prefix="<img src=x onerror=alert(1)>")
     page = browser.get("/").content.decode()

@@ -24,10 +24,30 @@ def test_a_case_belongs_to_its_clinicians_department_and_waits_for_images(as_ali
 
 
 def test_the_same_reference_in_a_department_is_the_same_patient_as_first_described(as_alice: Actor) -> None:
-    first = open_case(actor=as_alice, patient_reference="MRN-1", details=PatientDetails("Ann", 1980, "F"))
-    second = open_case(actor=as_alice, patient_reference=" MRN-1 ", details=PatientDetails("Bea", 1990, "M"))
-    assert first.patient == second.patient
-    assert Patient.objects.get().name == "Ann"
+    first = open_case(actor=as_alice, patient_reference="MRN-1", details=PatientDetails("Ann", 1980))
+    second = open_case(actor=as_alice, patient_reference=" MRN-1 ", details=PatientDetails(" ann", sex="F"))
+    third = open_case(actor=as_alice, patient_reference="MRN-1")
+    assert first.patient == second.patient == third.patient
+    patient = Patient.objects.get()
+    assert (patient.name, patient.birth_year, patient.sex) == ("Ann", 1980, "F")
+
+
+@pytest.mark.parametrize(
+    ("details", "facts"),
+    [
+        (PatientDetails("Bea", 1980), "name"),
+        (PatientDetails(birth_year=1990), "year of birth"),
+        (PatientDetails("Bea", 1990, "M"), "name, year of birth, sex"),
+    ],
+)
+def test_a_reference_that_is_known_with_other_details_is_most_likely_another_persons(
+    details: PatientDetails, facts: str, as_alice: Actor
+) -> None:
+    open_case(actor=as_alice, patient_reference="MRN-1", details=PatientDetails("Ann", 1980, "F"))
+    with pytest.raises(UserFacingError, match=rf"\({facts}\)") as refused:
+        open_case(actor=as_alice, patient_reference="MRN-1", details=details)
+    assert (refused.value.code, refused.value.status) == ("patient_differs", 409)
+    assert Case.objects.count() == 1 and Patient.objects.get().name == "Ann"
 
 
 def test_the_same_reference_in_another_department_is_another_patient(as_alice: Actor, as_bob: Actor) -> None:
