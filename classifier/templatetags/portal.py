@@ -9,7 +9,7 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from classifier.models import Analysis, AuditEvent, Review
+from classifier.models import Analysis, Answer, AuditEvent, Review
 from classifier.models.analysis import Label, Outcome
 from classifier.models.preferences import Theme
 from classifier.pages import wording
@@ -109,6 +109,12 @@ def tone(analysis: Analysis | None) -> str:
     if analysis.outcome == Outcome.NO_TUMOUR:
         return "clear"
     return "uncertain" if analysis.outcome == Outcome.UNCERTAIN else "failed"
+
+
+@register.filter
+def answer_tone(answer: str) -> str:
+    """The colour of what a person has concluded."""
+    return {Answer.NO_TUMOUR.value: "clear", Answer.CANNOT_TELL.value: "uncertain"}.get(answer, "suspected")
 
 
 @register.filter

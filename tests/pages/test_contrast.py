@@ -1,11 +1,15 @@
-"""WCAG 2.2 AA, computed from the tokens of the style sheet: text 4.5 to 1, edges of controls 3 to 1."""
+"""WCAG 2.2 AA, computed from the tokens of the style sheet: text 4.5 to 1, edges of controls 3 to 1.
+
+A colour is never the only sign: the mark of a tone is its own.
+"""
 
 import re
 
 import pytest
 from django.conf import settings
 
-CSS = (settings.BASE_DIR / "static" / "css" / "base.css").read_text("utf-8")
+STYLES = settings.BASE_DIR / "static" / "css"
+CSS = (STYLES / "base.css").read_text("utf-8")
 TOKENS = {
     name: (light, dark)
     for name, light, dark in re.findall(r"--([\w-]+): light-dark\((#[0-9a-f]{3,6}), (#[0-9a-f]{3,6})\)", CSS)
@@ -48,3 +52,8 @@ def test_edges_of_controls_and_the_focus_can_be_seen(token: str, ground: str, th
 def test_the_words_on_a_main_button_can_be_read(token: str, theme: int) -> None:
     [words] = re.findall(r"--on-main: (#[0-9a-f]{6})", CSS)
     assert contrast(words, TOKENS[token][theme]) >= 4.5
+
+
+def test_the_mark_of_no_tumour_stands_nowhere_without_its_tone() -> None:
+    rules = re.findall(r"([^{}]+){([^{}]*)}", (STYLES / "pages.css").read_text("utf-8"))
+    assert [selector.strip() for selector, rule in rules if "○" in rule] == [".tag-clear::before"]

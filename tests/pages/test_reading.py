@@ -171,6 +171,24 @@ def test_a_case_is_signed_off_and_its_report_downloaded(browser: Client, analysi
     assert review(browser, analysis, verdict="agree").status_code == 409
 
 
+@pytest.mark.parametrize(
+    ("read", "tone"),
+    [
+        ({"verdict": "correct", "label": "meningioma"}, "suspected"),
+        ({"verdict": "correct", "label": "notumor"}, "clear"),
+        ({"verdict": "cannot_tell"}, "uncertain"),
+    ],
+)
+def test_the_mark_before_a_signed_answer_is_that_of_the_answer(
+    read: dict[str, str], tone: str, browser: Client, analysis: Analysis
+) -> None:
+    review(browser, analysis, **read)
+    sign(browser, analysis)
+    assert (
+        f'<p class="outcome tag-{tone}">' in page(browser, "report", analysis.scan.case_id).content.decode()
+    )
+
+
 def test_who_signs_sees_what_is_signed(browser: Client, analysis: Analysis) -> None:
     """Picture, answer and reads stand beside the signature, and not before there can be one."""
     assert "What you sign" not in words(page(browser, "report", analysis.scan.case_id))
