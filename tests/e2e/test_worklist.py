@@ -76,6 +76,23 @@ def test_the_worklist_fits_a_phone(at_work: Page, portal: RunningPortal) -> None
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
+def test_a_field_and_its_button_stand_in_one_line(at_work: Page, portal: RunningPortal) -> None:
+    page = at_work
+    open_case(page, portal.url, "LINE-1")
+    for width in (390, 768, 1440):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.goto(f"{portal.url}/?q=line-1&status=20")
+        page.locator("input[name=case]").check()
+        page.get_by_text("Keep as a view").click()
+        for field, button in (("Assign to", "Assign"), ("Name of the view", "Keep")):
+            line = page.locator(".one-line").filter(has=page.get_by_label(field, exact=True))
+            boxes = [
+                one.bounding_box()
+                for one in (line.locator("select, input:visible"), line.get_by_role("button", name=button))
+            ]
+            assert len({round(box["y"] + box["height"]) for box in boxes if box}) == 1, (width, field)
+
+
 def test_a_chip_taken_away_puts_an_end_to_a_search_that_is_still_under_way(
     at_work: Page, portal: RunningPortal
 ) -> None:
