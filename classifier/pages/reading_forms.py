@@ -60,7 +60,7 @@ class ReviewForm(forms.Form):
                 (Review.Verdict.CANNOT_TELL, Review.Verdict.CANNOT_TELL.label),
             ]
             self.fields["label"].label = _("Your answer")
-        if not analysis.suspects_tumour:
+        if not (analysis.suspects_tumour or analysis.finding):
             del self.fields["wrong_region"], self.fields["region"]
 
 

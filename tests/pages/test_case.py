@@ -81,6 +81,23 @@ def test_what_the_model_has_outlined_lies_over_the_picture_of_its_slice(
         assert f'src="{reverse("border", args=[analysis.pk, 11])}?side=1024"' in page
 
 
+def test_the_measures_say_first_of_which_slice_they_are(
+    browser: Client, series: Scan, worker: Worker
+) -> None:
+    """The picture beside them is that of the slice that decided, which may be another one."""
+    answer = outlined(4, 11, slice_index=11)
+    answer["finding"] |= {"side": "left"}
+    worker.finish(series, answer)
+    page = page_of(browser, series)
+    assert "On slice 5, where it is largest: Largest diameter 26 px" in words(page)
+    assert f"{reverse('scan', args=[series.pk])}?slice=5" in page.content.decode()
+
+
+def test_a_picture_of_its_own_names_no_slice(browser: Client, scan: Scan, worker: Worker) -> None:
+    worker.finish(scan, outlined(0))
+    assert "where it is largest" not in words(page_of(browser, scan))
+
+
 def test_a_slice_without_an_outline_has_no_border(browser: Client, series: Scan, worker: Worker) -> None:
     worker.finish(series, outlined(4, slice_index=11))
     assert "picture-border" not in page_of(browser, series).content.decode()

@@ -13,7 +13,7 @@ from classifier.models import Adjudication, Analysis, Report, Review, Role, Scan
 from tests.conftest import NEURO, Reads
 from tests.pages.conftest import SignedIn
 from tests.pages.reading import words
-from tests.worker import Worker
+from tests.worker import Worker, outlined, prediction
 
 HOSTILE = "<script>alert(1)</script> {{ settings.SECRET_KEY }}"
 
@@ -97,6 +97,21 @@ def test_a_box_in_words_says_where_the_finding_is(browser: Client, analysis: Ana
     assert review(browser, analysis, **sent).status_code == 302
     assert Review.objects.get().region == {"slice": 0, "box": [10, 20, 30, 40]}
     assert "wrong region" in words(page(browser, "case", analysis.scan.case_id))
+
+
+def test_an_outline_can_be_called_wrong_whatever_the_answer(
+    browser: Client, scan: Scan, worker: Worker
+) -> None:
+    answer = outlined(0, outcome="uncertain", reason="low_margin", reason_text="Close.")
+    analysis = worker.finish(scan, answer)
+    assert "The marked region is wrong" in words(page(browser, "case", scan.case_id))
+    review(browser, analysis, verdict="correct", label="glioma", wrong_region="on")
+    assert Review.objects.get().wrong_region
+
+
+def test_nothing_that_is_not_marked_can_be_called_wrong(browser: Client, scan: Scan, worker: Worker) -> None:
+    worker.finish(scan, prediction("notumor"))
+    assert "The marked region is wrong" not in words(page(browser, "case", scan.case_id))
 
 
 @pytest.mark.parametrize("region", ["left", "1: 10, 20", "1 2 3 4 5 6", "1: 30, 20, 10, 40", "9: 1, 2, 3, 4"])
