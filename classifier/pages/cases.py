@@ -78,13 +78,16 @@ def progress(request: SignedInRequest, case_id: uuid.UUID) -> HttpResponse:
     changed, still_open = results.progress(actor=actor, case=case, seen=seen)
     if not changed:
         return HttpResponse(status=204)
+    on_case_page = request.GET.get("pictures") == "1"
     facts = {
         "case": case,
+        # The viewer asks for its news here, too, and shows neither pictures nor what is missing to sign.
+        "sign_off": reports.sign_off_of(actor=actor, case=case) if on_case_page else None,
         "results": changed,
         "versions": registered_versions(),
         "open": still_open,
         "glance": request.GET.get("glance") == "1",
-        "pictures": request.GET.get("pictures") == "1",
+        "pictures": on_case_page,
     }
     return render(request, "cases/_progress.html", facts)
 

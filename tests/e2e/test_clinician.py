@@ -58,6 +58,7 @@ def test_the_result_appears_without_a_reload(at_work: Page, portal: RunningPorta
         choose_files(page, {"one.png": head_png(2), "two.png": head_png(3)})
         page.get_by_role("link", name="See the results").click()
         expect(outcome(page)).to_have_text(["Waiting for analysis"] * 2)
+        expect(page.locator(".sign-off")).to_contain_text("not finished")
         loads: list[Request] = []
 
         def note(request: Request) -> None:
@@ -67,6 +68,7 @@ def test_the_result_appears_without_a_reload(at_work: Page, portal: RunningPorta
     expect(outcome(page)).to_have_text([OUTCOME] * 2)
     expect(page.locator(".glance .tag")).to_have_text([OUTCOME] * 2)
     expect(page.locator("#poller[hx-get]")).to_have_count(0)
+    expect(page.locator(".sign-off")).to_contain_text("read yet")
     assert not [request for request in loads if request.is_navigation_request()]
 
 

@@ -132,6 +132,18 @@ def test_a_waiting_result_asks_for_itself_until_it_is_finished(
     assert "hx-trigger" not in page_of(browser, scan).content.decode()
 
 
+def test_what_is_missing_for_the_signature_moves_on_with_the_results(
+    browser: Client, scan: Scan, worker: Worker
+) -> None:
+    page, viewer = page_of(browser, scan), browser.get(reverse("scan", args=[scan.pk]))
+    assert "The analysis is not finished yet." in words(page)
+    worker.finish(scan)
+    news = browser.get(polled_url(page))
+    assert 'id="sign-off" hx-swap-oob="true"' in news.content.decode()
+    assert "not been read yet" in words(news)
+    assert "sign-off" not in browser.get(polled_url(viewer)).content.decode()
+
+
 def test_news_comes_for_the_scans_that_have_moved_on_alone(
     browser: Client, scan: Scan, worker: Worker, as_alice: Actor
 ) -> None:
