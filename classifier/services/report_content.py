@@ -8,6 +8,7 @@ from typing import Any
 from classifier.models import Adjudication, Analysis, Case, ModelVersion, Review, User
 from classifier.models.analysis import TUMOUR_OUTCOMES
 from classifier.services.reading import Reading
+from classifier.services.results import SCAN_ORDER
 
 HEADLINES = ("tumour_sensitivity", "specificity", "macro_recall")
 COUNTS = ("slices", "tumours", "tumours_called_notumor")
@@ -41,10 +42,10 @@ def person(user: User) -> str:
 
 def _analyses(readings: Sequence[Reading]) -> Iterator[Analysis]:
     return iter(
-        Analysis.objects.filter(pk__in=[reading.analysis_id for reading in readings])
+        Analysis.objects.filter(pk__in=[reading.analysis_id for reading in readings], scan__files__position=0)
         .select_related("scan", "model_version", "adjudication__adjudicator")
         .prefetch_related("reviews__reviewer")
-        .order_by("scan__created_at", "scan_id")
+        .order_by(*(f"scan__{name}" for name in SCAN_ORDER))
     )
 
 

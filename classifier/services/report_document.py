@@ -102,10 +102,20 @@ def _image_words(report: Report, *, outlined: bool) -> dict[str, str]:
         "number": shown_slice(report) + 1,
         "slices": key["slices"],
     }
+    if len(report.content["scans"]) > 1:
+        where = f"{_scan_number(report)}. {where}"
     caption = f"{where}. " + (
         _("Orange: where the model sees a tumour.") if outlined else _("As it was uploaded, without marks.")
     )
     return {"caption": caption, "alt": _("MRI of the head.") + " " + caption}
+
+
+def _scan_number(report: Report) -> str:
+    """In the words of the case's page."""
+    return _("Scan %(number)s of %(total)s") % {
+        "number": report.content["key"] + 1,
+        "total": len(report.content["scans"]),
+    }
 
 
 def _machine(key: Scan) -> dict[str, Any]:

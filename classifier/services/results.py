@@ -11,6 +11,8 @@ from classifier.models import Analysis, Case, ReportedAnalysis, Review, Scan, Sc
 from classifier.services.reading import veil_scans
 
 PAGE = 12
+# How a case's scans are numbered, on its page and in its reports.
+SCAN_ORDER = ("files__original_name", "created_at", "id")
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ def _with_everything(scans: QuerySet[Scan]) -> QuerySet[Scan]:
             Prefetch("files", ScanFile.objects.filter(position=0)), Prefetch("analyses", analyses)
         )
         .filter(files__position=0)
-        .order_by("files__original_name", "created_at", "id")
+        .order_by(*SCAN_ORDER)
     )
 
 

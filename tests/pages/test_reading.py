@@ -9,8 +9,11 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from classifier.models import Adjudication, Analysis, Report, Review, Role, Scan, User
-from tests.conftest import NEURO, Reads
+from classifier.audit import Actor
+from classifier.models import Adjudication, Analysis, Case, Report, Review, Role, Scan, User
+from tests.conftest import NEURO, Reads, upload
+from tests.intake import upload_scans
+from tests.ml.pictures import brain_png
 from tests.pages.conftest import SignedIn
 from tests.pages.reading import words
 from tests.worker import Worker, outlined, prediction
@@ -217,6 +220,29 @@ def test_who_signs_sees_what_is_signed(browser: Client, analysis: Analysis) -> N
     ):
         assert told in words(shown)
     assert reverse("picture", args=[analysis.scan_id, 0]) in shown.content.decode()
+
+
+def test_page_and_report_number_the_scans_alike(
+    browser: Client, case: Case, as_alice: Actor, rung: list[str], worker: Worker
+) -> None:
+    """In the order of their files' names, whenever each came."""
+    for name, seed, answer in (("b.png", 0, "glioma"), ("a.png", 1, "notumor"), ("c.png", 2, "notumor")):
+        [result] = upload_scans(actor=as_alice, case=case, files=[upload(brain_png(seed), name)])
+        analysis = worker.finish(result.scan, prediction(answer))
+        review(browser, analysis, verdict="agree")
+    shown = words(page(browser, "case", case.pk))
+    places = [shown.index(told) for told in ("Scan 1 of 3 a.png", "Scan 2 of 3 b.png", "Scan 3 of 3 c.png")]
+    assert places == sorted(places)
+    assert "Scan 2 of 3 b.png The model: Glioma suspected" in words(page(browser, "report", case.pk))
+    sign(browser, analysis)
+    pdf = browser.get(reverse("report_pdf", args=[Report.objects.get().pk])).content
+    told = " ".join(pypdf.PdfReader(io.BytesIO(pdf)).pages[0].extract_text().split())
+    assert "Scan 2 of 3. Slice 1 of 1." in told
+    assert [scan["answer"] for scan in Report.objects.get().content["scans"]] == [
+        "notumor",
+        "glioma",
+        "notumor",
+    ]
 
 
 def test_an_amendment_needs_its_reason_and_keeps_the_first_version(
