@@ -27,7 +27,7 @@ class RegionField(forms.CharField):
 
 
 class ReviewForm(forms.Form):
-    """Who reads blind names an answer of their own; there is no outline yet that could be wrong."""
+    """Where the machine names no class, or none yet to who reads blind, the reader says what they see."""
 
     verdict = forms.ChoiceField(
         label=_("Your verdict"), choices=Review.Verdict.choices, widget=forms.RadioSelect
@@ -53,8 +53,6 @@ class ReviewForm(forms.Form):
         verdict = self.fields["verdict"]
         assert isinstance(verdict, forms.ChoiceField)  # noqa: S101 - declared above
         if analysis.outcome not in Label.values:
-            verdict.choices = [item for item in Review.Verdict.choices if item[0] != Review.Verdict.AGREE]
-        if analysis.answer_hidden:
             verdict.choices = [
                 (Review.Verdict.CORRECT, _("I see")),
                 (Review.Verdict.CANNOT_TELL, Review.Verdict.CANNOT_TELL.label),
@@ -62,6 +60,12 @@ class ReviewForm(forms.Form):
             self.fields["label"].label = _("Your answer")
         if not (analysis.suspects_tumour or analysis.finding):
             del self.fields["wrong_region"], self.fields["region"]
+
+    def clean(self) -> dict[str, Any]:
+        given = self.cleaned_data
+        if given.get("verdict") == Review.Verdict.CORRECT and given.get("label") == "":
+            self.add_error("label", _("Choose the right answer."))
+        return given
 
 
 class AdjudicationForm(forms.Form):

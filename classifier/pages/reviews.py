@@ -70,8 +70,7 @@ def _facts(request: SignedInRequest, analysis: Analysis) -> dict[str, Any]:
 
 def _field_of(error: UserFacingError, form: ReviewForm) -> str | None:
     """Beside which field the sentence stands."""
-    field = {"label_invalid": "label", "region_invalid": "region"}.get(error.code)
-    return field if field in form.fields else None
+    return "region" if error.code == "region_invalid" and "region" in form.fields else None
 
 
 def _to_the_scan(request: SignedInRequest, analysis: Analysis, said: str) -> HttpResponse:

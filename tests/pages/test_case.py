@@ -259,13 +259,17 @@ def test_a_review_can_say_that_nothing_can_be_told(browser: Client, scan: Scan, 
 def test_another_answer_must_be_named(browser: Client, scan: Scan, worker: Worker) -> None:
     response = review(browser, worker.finish(scan), verdict="correct")
     assert response.status_code == 400
-    assert "The label must be one of" in words(response)
+    assert response.context["form"].errors == {"label": ["Choose the right answer."]}
+    assert "Choose the right answer." in words(response)
     assert not Review.objects.exists()
 
 
 def test_there_is_no_agreeing_where_there_is_no_answer(browser: Client, scan: Scan, worker: Worker) -> None:
     analysis = worker.finish(scan, prediction("uncertain", reason="low_margin", reason_text="Close."))
-    assert 'value="agree"' not in page_of(browser, scan).content.decode()
+    page = page_of(browser, scan)
+    assert 'value="agree"' not in page.content.decode()
+    assert "I see Cannot tell Your answer" in words(page)
+    assert "Another answer" not in words(page)
     assert review(browser, analysis, verdict="agree").status_code == 400
 
 
