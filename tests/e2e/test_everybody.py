@@ -1,12 +1,16 @@
 """What holds for every reader: a light first view, paper, movement, large screens, error pages."""
 
+import io
+
+import pypdf
 import pytest
-from playwright.sync_api import Browser, Page, Response, expect
+from playwright.sync_api import Browser, Page, PdfMargins, Response, expect
 
 from tests.e2e.browser import choose_files, open_case
 from tests.e2e.phantom import head_png
 from tests.e2e.portal import RunningPortal
 
+MARGIN: PdfMargins = {"top": "12mm", "right": "12mm", "bottom": "12mm", "left": "12mm"}
 FIRST_VIEW_BYTES = 400 * 1024
 
 
@@ -59,6 +63,21 @@ def test_paper_has_the_answer_and_no_buttons(at_work: Page, case: str) -> None:
             expect(one).to_be_hidden()
     ground = "getComputedStyle(document.documentElement).colorScheme"
     assert page.evaluate(ground) == "light"
+
+
+def test_picture_and_answer_stand_on_the_first_sheet(at_work: Page, case: str) -> None:
+    [sheet] = pypdf.PdfReader(io.BytesIO(at_work.pdf(format="A4", margin=MARGIN))).pages
+    assert "tumour probability" in sheet.extract_text()
+
+
+def test_the_viewer_s_picture_keeps_its_shape_and_its_ground_on_paper(at_work: Page, case: str) -> None:
+    page = at_work
+    page.get_by_role("link", name="Open the viewer").click()
+    stage = page.locator("[data-stage]")
+    expect(stage).to_have_attribute("data-ready", "0")
+    page.emulate_media(media="print")
+    expect(stage).to_have_css("print-color-adjust", "exact")
+    expect(stage.locator("canvas")).to_have_css("object-fit", "contain")
 
 
 def test_nothing_moves_for_whom_movement_disturbs(at_work: Page, portal: RunningPortal) -> None:
