@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
@@ -14,7 +15,8 @@ from classifier.errors import NotAllowed, UserFacingError
 from classifier.models import Analysis
 from classifier.pages.reading_forms import AdjudicationForm, ReviewForm
 from classifier.pages.requests import SignedInRequest, form_data, page_actor
-from classifier.services import reading, results, reviews
+from classifier.services import reading, reports, results, reviews
+from classifier.services.reports import SignOff
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -26,7 +28,7 @@ def review(request: SignedInRequest, analysis_id: uuid.UUID) -> HttpResponse:
     if form.is_valid():
         try:
             reviews.submit_review(actor=page_actor(request), analysis=analysis, **form.cleaned_data)
-            return _to_the_scan(request, analysis, _("Your review is recorded."))
+            return _onwards(request, analysis, _("Your review is recorded."))
         except UserFacingError as error:
             form.add_error(_field_of(error, form), error.detail)
             status = error.status
@@ -41,7 +43,7 @@ def adjudication(request: SignedInRequest, analysis_id: uuid.UUID) -> HttpRespon
     if form.is_valid():
         try:
             reviews.adjudicate(actor=page_actor(request), analysis=analysis, **form.cleaned_data)
-            return _to_the_scan(request, analysis, _("Your decision is recorded."))
+            return _onwards(request, analysis, _("Your decision is recorded."))
         except UserFacingError as error:
             form.add_error(None, error.detail)
             status = error.status
@@ -73,6 +75,23 @@ def _field_of(error: UserFacingError, form: ReviewForm) -> str | None:
     return "region" if error.code == "region_invalid" and "region" in form.fields else None
 
 
-def _to_the_scan(request: SignedInRequest, analysis: Analysis, said: str) -> HttpResponse:
-    messages.success(request, said)
-    return redirect(f"{reverse('case', args=[analysis.scan.case_id])}#scan-{analysis.scan_id}")
+def _onwards(request: SignedInRequest, analysis: Analysis, said: str) -> HttpResponse:
+    """Says what is next, and leads there: back to the scan, or where the whole case is signed from."""
+    case = analysis.scan.case
+    sign_off = reports.sign_off_of(actor=page_actor(request), case=case)
+    address = reverse("case", args=[case.pk])
+    if sign_off.obstacle:
+        messages.success(request, f"{said} {sign_off.obstacle.detail}")
+        return redirect(f"{address}#scan-{analysis.scan_id}")
+    messages.success(request, format_html("{} {}", said, _may_be_signed(sign_off)))
+    return redirect(address)
+
+
+def _may_be_signed(sign_off: SignOff) -> str:
+    words = (
+        _("All scans are read: the report can be amended.")
+        if sign_off.report
+        else _("All scans are read: the report can be signed.")
+    )
+    address = reverse("report", args=[sign_off.case.pk])
+    return format_html('{} <a href="{}">{}</a>', words, address, _("To the report"))

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from classifier.audit import Action, Actor, record
 from classifier.errors import Conflict, NotAllowed, NotFound, UserFacingError
@@ -174,7 +175,7 @@ def _obstacle(user: User, found: Sequence[Reading]) -> UserFacingError | None:
         return Conflict("analysis_not_finished", _("The analysis is not finished yet."))
     stages = {reading.stage for reading in found}
     sentences = {
-        Stage.UNREAD: ("review_missing", _("A scan has not been read yet.")),
+        Stage.UNREAD: ("review_missing", _still_unread(found)),
         Stage.SECOND_READ: ("second_read_missing", _("A scan still needs its second, independent read.")),
         Stage.ADJUDICATION: (
             "adjudication_needed",
@@ -190,6 +191,13 @@ def _obstacle(user: User, found: Sequence[Reading]) -> UserFacingError | None:
             _("Your department reads blind: who signs has read or decided every scan themselves."),
         )
     return None
+
+
+def _still_unread(found: Sequence[Reading]) -> str:
+    unread = sum(reading.stage == Stage.UNREAD for reading in found)
+    return ngettext(
+        "One scan is still to be read.", "%(unread)d of %(all)d scans are still to be read.", unread
+    ) % {"unread": unread, "all": len(found)}
 
 
 def _possible_answers(found: Sequence[Reading], *, amends: bool) -> list[Answer]:

@@ -68,7 +68,7 @@ def test_the_result_appears_without_a_reload(at_work: Page, portal: RunningPorta
     expect(outcome(page)).to_have_text([OUTCOME] * 2)
     expect(page.locator(".glance .tag")).to_have_text([OUTCOME] * 2)
     expect(page.locator("#poller[hx-get]")).to_have_count(0)
-    expect(page.locator(".sign-off")).to_contain_text("read yet")
+    expect(page.locator(".sign-off")).to_contain_text("2 of 2 scans are still to be read.")
     assert not [request for request in loads if request.is_navigation_request()]
 
 

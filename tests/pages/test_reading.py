@@ -162,9 +162,49 @@ def test_a_third_person_sees_both_reads_and_decides(
 
 def test_what_is_missing_stands_where_the_signature_would(browser: Client, analysis: Analysis) -> None:
     shown = page(browser, "report", analysis.scan.case_id)
-    assert "A scan has not been read yet." in words(shown)
+    assert "One scan is still to be read." in words(shown)
     assert "Sign the report" not in words(shown)
-    assert "A scan has not been read yet." in words(page(browser, "case", analysis.scan.case_id))
+    assert "One scan is still to be read." in words(page(browser, "case", analysis.scan.case_id))
+
+
+def test_after_each_review_is_told_what_is_next(
+    browser: Client, case: Case, as_alice: Actor, rung: list[str], worker: Worker
+) -> None:
+    scans = [upload_scans(actor=as_alice, case=case, files=[upload(brain_png(seed))])[0] for seed in range(3)]
+    analyses = [worker.finish(result.scan) for result in scans]
+    address = reverse("case", args=[case.pk])
+    assert "3 of 3 scans are still to be read." in words(page(browser, "case", case.pk))
+    for analysis, left in zip(analyses, ("2 of 3 scans are", "One scan is"), strict=False):
+        response = review(browser, analysis, verdict="agree")
+        assert response["Location"] == f"{address}#scan-{analysis.scan_id}"
+        told = words(page(browser, "case", case.pk))
+        assert f"Your review is recorded. {left} still to be read." in told
+    response = review(browser, analyses[-1], verdict="agree")
+    assert response["Location"] == address
+    told = page(browser, "case", case.pk)
+    assert "All scans are read: the report can be signed. To the report" in words(told)
+    link = f'signed. <a href="{reverse("report", args=[case.pk])}">To the report</a>'
+    assert link in told.content.decode()
+
+
+def test_what_a_second_reader_still_has_to_do_is_told_after_the_first_review(
+    browser: Client, analysis: Analysis, reads: Reads
+) -> None:
+    reads(second_reader=True)
+    review(browser, analysis, verdict="agree")
+    told = words(page(browser, "case", analysis.scan.case_id))
+    assert "Your review is recorded. A scan still needs its second, independent read." in told
+
+
+def test_a_review_after_the_signature_leads_to_the_amendment(
+    browser: Client, analysis: Analysis, worker: Worker
+) -> None:
+    review(browser, analysis, verdict="agree")
+    sign(browser, analysis)
+    browser.post(reverse("analyse", args=[analysis.scan_id]))
+    review(browser, worker.finish(analysis.scan), verdict="agree")
+    told = words(page(browser, "case", analysis.scan.case_id))
+    assert "All scans are read: the report can be amended." in told
 
 
 def test_a_case_is_signed_off_and_its_report_downloaded(browser: Client, analysis: Analysis) -> None:
