@@ -82,6 +82,7 @@ function open() {
   const ordered = shown().filter((one) => first.get(one.dataset.key) === one);
   list.replaceChildren(...rowKeys(), ...ordered.map((one) => line(one.dataset.key, words(one))));
   dialog.showModal();
+  dialog.scrollTop = 0; // the focus goes to the button at the end
 }
 
 function rowKeys() {

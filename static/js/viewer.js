@@ -40,6 +40,8 @@ find("level").addEventListener("input", (event) => grey(settings.width, Number(e
 document.addEventListener("keydown", beside);
 document.addEventListener("htmx:oobAfterSwap", arrived);
 use(coarse ? (panes.some((pane) => pane.last) ? "scroll" : "move") : "window");
+// The keys of the slices work at once.
+if (document.activeElement === document.body) panes[0].stage.focus({ preventScroll: true });
 
 const acts = {
   previous: () => panes[0].go(panes[0].index - 1),

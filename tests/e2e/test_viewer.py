@@ -179,8 +179,27 @@ def test_a_length_is_measured_in_millimetres_by_mouse_and_by_keys(stage: Locator
 def test_the_keys_of_the_viewer_are_told_with_all_others(stage: Locator, at_work: Page) -> None:
     at_work.keyboard.press("?")
     told = at_work.get_by_role("dialog")
-    for line in ("o Overlay", "d To the slice that decided", "i Invert"):
-        expect(told.get_by_role("row", name=line)).to_be_visible()
+    for line in ("o Overlay", "d To the slice that decided", "i Invert", "w Window", "h Window preset"):
+        expect(told.get_by_role("row", name=line, exact=True)).to_be_visible()
+
+
+def test_the_list_of_keys_opens_at_its_beginning(stage: Locator, at_work: Page) -> None:
+    at_work.set_viewport_size({"width": 1280, "height": 500})
+    at_work.keyboard.press("?")
+    told = at_work.get_by_role("dialog")
+    expect(told.get_by_role("heading")).to_be_in_viewport()
+    assert told.evaluate("dialog => dialog.scrollHeight > dialog.clientHeight && dialog.scrollTop === 0")
+
+
+def test_the_keys_of_the_slices_work_at_once_and_the_ring_is_seen(stage: Locator, at_work: Page) -> None:
+    expect(stage).to_be_focused()
+    at_work.keyboard.press("ArrowDown")
+    at_slice(stage, DECIDED + 1)
+    at_work.keyboard.press("PageUp")
+    at_slice(stage, 0)
+    assert at_work.evaluate("scrollY") == 0
+    ring = stage.evaluate("stage => getComputedStyle(stage, '::after').borderTopWidth")
+    assert ring == "3px"
 
 
 def test_two_scans_of_a_patient_scroll_together_or_apart(address: str, at_work: Page) -> None:
