@@ -24,6 +24,7 @@ let linked = panes.length > 1;
 let planes = null;
 
 bar.hidden = false;
+new ResizeObserver(tellHeightAbove).observe(bar);
 for (const pane of panes) {
   pane.onslice = follow;
   pane.onwindow = (dx, dy) => grey(settings.width + dx, settings.level - dy, "own");
@@ -59,6 +60,12 @@ const acts = {
   reset,
   planes: showPlanes,
 };
+
+// The tools stand in as many lines as they need; the picture takes what is left of the window.
+function tellHeightAbove() {
+  const top = panes[0].stage.getBoundingClientRect().top + window.scrollY;
+  if (!document.fullscreenElement) viewer.style.setProperty("--above", `${Math.round(top)}px`);
+}
 
 function drawAll() {
   for (const pane of panes) pane.draw();

@@ -97,6 +97,14 @@ def test_slices_scroll_by_key_wheel_slider_and_curve(stage: Locator, at_work: Pa
     expect(at_work.locator("[data-said]")).to_have_text(f"Slice {DECIDED + 1} of 12, suspicion 97%")
 
 
+@pytest.mark.parametrize("size", [(1280, 800), (1366, 768), (1440, 900), (1920, 1080)])
+def test_the_slider_is_in_view_with_the_picture(size: tuple[int, int], address: str, at_work: Page) -> None:
+    at_work.set_viewport_size({"width": size[0], "height": size[1]})
+    at_work.goto(address)
+    at_slice(at_work.locator("[data-stage]"), DECIDED)
+    expect(at_work.get_by_role("slider", name="Slice of scan 1")).to_be_in_viewport(ratio=1)
+
+
 def test_the_picture_without_the_outline_is_one_key_away(stage: Locator, at_work: Page) -> None:
     button = at_work.get_by_role("button", name="Overlay")
     expect(button).to_have_attribute("aria-pressed", "true")
@@ -117,6 +125,7 @@ def test_the_picture_without_the_outline_is_one_key_away(stage: Locator, at_work
 def test_the_outline_is_as_opaque_as_the_reader_wants_everywhere(stage: Locator, at_work: Page) -> None:
     """The answer's square lies left above the middle; left below it the head has the same grey."""
     inside, beside = (-26, -26), (-26, 26)
+    at_work.get_by_text("More", exact=True).click()
     opacity = at_work.get_by_role("slider", name="Opacity")
     strengths = []
     for share in ("10", "90"):
