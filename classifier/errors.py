@@ -45,7 +45,7 @@ class NotAllowed(UserFacingError):
     status = 403
 
     def __init__(self, detail: str = "") -> None:
-        super().__init__("not_allowed", detail or gettext("Your role does not allow this."))
+        super().__init__("not_allowed", detail or gettext("This needs a role that you do not have."))
 
 
 class Conflict(UserFacingError):

@@ -95,7 +95,9 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return respond(request, status=403, code="not_allowed", detail=_("Your role does not allow this."))
+    return respond(
+        request, status=403, code="not_allowed", detail=_("This needs a role that you do not have.")
+    )
 
 
 def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:

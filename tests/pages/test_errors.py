@@ -88,6 +88,13 @@ def test_an_error_says_what_to_do_next_in_the_readers_language(
     assert problem["Content-Language"] == "es"
 
 
+def test_a_page_that_a_role_does_not_allow_says_so_once(broken: Any) -> None:
+    page, _ = broken(PermissionDenied())
+    told = page.content.decode().partition("<main")[2]
+    assert told.count("Your role does not allow this") == 1
+    assert "This needs a role that you do not have." in told
+
+
 def test_a_program_is_told_in_the_language_it_asks_for(client: Client, db: None) -> None:
     asked = {"Accept-Language": "es", "Accept": "application/json"}
     body = client.get("/api/v1/nothing/", headers=asked).json()
