@@ -50,6 +50,7 @@ def locked_out(request: HttpRequest, response: HttpResponse | None, credentials:
         status=settings.AXES_HTTP_RESPONSE_CODE,
         code="locked_out",
         heading=_("Too many failed sign-ins"),
+        signed_out=True,
         detail=_(
             "This name cannot sign in from here for %(minutes)d minutes. An administrator can help sooner."
         )

@@ -54,9 +54,18 @@ WORTH_REPEATING = {500, 503}
 
 
 def respond(
-    request: HttpRequest, *, status: int, code: str, detail: StrOrPromise, heading: StrOrPromise = ""
+    request: HttpRequest,
+    *,
+    status: int,
+    code: str,
+    detail: StrOrPromise,
+    heading: StrOrPromise = "",
+    signed_out: bool = False,
 ) -> HttpResponse:
-    """``detail`` is one sentence; ``code`` is stable and can be quoted to whoever runs the portal."""
+    """``detail`` is one sentence; ``code`` is stable and can be quoted to whoever runs the portal.
+
+    The page leads to the worklist, and who is ``signed_out`` to the sign-in.
+    """
     if wants_json(request):
         problem = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status}
         return JsonResponse(
@@ -72,6 +81,7 @@ def respond(
         "heading": heading or HEADINGS.get(status, HEADINGS[400]),
         "advice": "" if heading else ADVICE.get(status, ""),
         "again": request.get_full_path() if status in WORTH_REPEATING and request.method == "GET" else "",
+        "signed_out": signed_out,
         "moment": timezone.now(),
     }
     return HttpResponse(render_to_string("errors/error.html", facts), status=status)

@@ -80,6 +80,8 @@ def test_repeated_failures_lock_out_with_a_page_that_says_how_long(alice: User, 
         assert response.status_code == 429
         assert "for 15 minutes" in words(response)
         assert response["Retry-After"] == "900"
+        assert "To the sign-in" in words(response)
+        assert "To the worklist" not in words(response)
     assert last_event().action == Action.LOCKED_OUT
     assert last_event().actor_name == "alice"
 
