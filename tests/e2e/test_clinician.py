@@ -246,7 +246,7 @@ def test_no_page_is_wider_than_the_screen(width: int, at_work: Page, portal: Run
     page = at_work
     open_case(page, portal.url, f"WIDE-{width}-" + "W" * 50, "Q" * 300)
     case = page.url.removesuffix("upload/")
-    upload_and_see(page, {"n" * 120 + ".png": brain_png(width)})
+    upload_and_see(page, {letter * 120 + ".png": brain_png(width + n) for n, letter in enumerate("mn")})
     card = page.locator(".provenance a").last.get_attribute("href") or ""
     page.set_viewport_size({"width": width, "height": 800})
     for url in ("/", "/cases/new/", "/settings/", "/settings/password/", "/nothing/", card):
