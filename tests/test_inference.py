@@ -1,11 +1,15 @@
 """The door to the model: which bundles a process holds, and one scan from its files to its answer."""
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
+from pytest_django.fixtures import Settings
 
 from classifier import inference
 from classifier.errors import UserFacingError
+from ml import bundle
 from tests.ml.pictures import brain_dicom, brain_png
 
 
@@ -49,6 +53,28 @@ def test_a_model_that_cannot_be_loaded_leaves_the_latest_in_place(loads: list[st
     with pytest.raises(UserFacingError):
         ask("broken")
     assert ask("active") == [False]
+
+
+def test_a_bundle_that_was_exchanged_and_sealed_anew_is_not_loaded() -> None:
+    with pytest.raises(UserFacingError) as refused:
+        inference.load(version=inference.default_bundle().name, sha256="0" * 64)
+    assert refused.value.code == "bundle_altered"
+
+
+def test_a_model_that_does_not_give_its_reference_answer_is_not_loaded(
+    tmp_path: Path, settings: Settings
+) -> None:
+    directory = tmp_path / inference.default_bundle().name
+    shutil.copytree(inference.default_bundle(), directory)
+    golden = json.loads((directory / bundle.GOLDEN).read_text("utf-8"))
+    golden["probabilities"] = dict.fromkeys(golden["probabilities"], 0.25)
+    (directory / bundle.GOLDEN).write_text(json.dumps(golden), "utf-8")
+    bundle.seal(directory)
+    settings.BUNDLES_DIR = tmp_path
+    facts = inference.verify_bundle(directory)
+    with pytest.raises(UserFacingError) as refused:
+        inference.load(version=facts.version, sha256=facts.sha256)
+    assert refused.value.code == "bundle_incompatible"
 
 
 def test_one_scan_goes_through_the_shipped_model_with_its_progress(tmp_path: Path) -> None:

@@ -60,6 +60,15 @@ def test_no_text_of_the_standard_carries_a_name_through() -> None:
     assert NAME.encode() not in nameless(data)
 
 
+def test_what_stands_before_the_data_set_goes() -> None:
+    file = header(brain_dicom())
+    file.file_meta.SourceApplicationEntityTitle = NAME
+    file.file_meta.PrivateInformationCreatorUID = "1.2.3"
+    file.file_meta.PrivateInformation = NAME.encode()
+    assert written(file).count(NAME.encode()) == 2
+    assert NAME.encode() not in nameless(written(file))
+
+
 def test_dates_numbers_and_ages_of_the_patient_go() -> None:
     data = brain_dicom(
         PatientBirthDate="19600102",
@@ -139,7 +148,11 @@ def test_a_sequence_where_none_belongs_goes() -> None:
 
 @pytest.mark.parametrize(
     ("attributes", "code"),
-    [({"BurnedInAnnotation": "YES"}, "dicom_burned_in"), ({"BurnedInAnnotation": "NO"}, None)],
+    [
+        ({"BurnedInAnnotation": "YES"}, "dicom_burned_in"),
+        ({"BurnedInAnnotation": "yes"}, "dicom_burned_in"),
+        ({"BurnedInAnnotation": "NO"}, None),
+    ],
 )
 def test_a_picture_that_names_the_patient_itself_is_refused(attributes: Any, code: str | None) -> None:
     data = brain_dicom(**attributes)

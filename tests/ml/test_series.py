@@ -140,6 +140,11 @@ def test_small_deviations_are_no_gaps() -> None:
     assert not facts.gaps and facts.slice_spacing_mm == pytest.approx(4, abs=0.11)
 
 
+def test_slices_unevenly_spaced_are_noted_though_none_is_missing() -> None:
+    files = [changed(data, ImagePositionPatient=[0, 0, 4 * n + 2 * (n > 2)]) for n, data in enumerate(FILES)]
+    assert only(files).image.facts.gaps
+
+
 def test_one_file_tells_the_spacing_that_it_announces() -> None:
     assert only([changed(FILES[0], SpacingBetweenSlices=-6.5)]).image.facts.slice_spacing_mm == 6.5
     assert only([changed(FILES[0], SpacingBetweenSlices=0)]).image.facts.slice_spacing_mm is None

@@ -284,6 +284,17 @@ def test_looks_can_be_left_out_of_the_history(browser: Client, scan: Scan) -> No
     assert "opened the case" in history(browser, scan, looks="no")
 
 
+def test_what_is_left_out_of_the_history_is_every_look_and_every_download(
+    browser: Client, scan: Scan
+) -> None:
+    looks = {action for action in Action.values if action.endswith(("_viewed", "_downloaded"))}
+    looks -= {Action.WORKLIST_VIEWED, Action.PATIENT_VIEWED}  # which are of no case
+    for action in sorted(looks):
+        AuditEvent.objects.create(action=action, case_id=scan.case_id, object_id=str(scan.pk))
+    page = browser.get(reverse("case_history", args=[scan.case_id]), {"looks": "no"})
+    assert looks.isdisjoint(event.action for event in page.context["events"])
+
+
 def test_a_long_history_comes_in_pages(browser: Client, scan: Scan, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("classifier.services.history.PAGE", 2)
     response = browser.get(reverse("case_history", args=[scan.case_id]))
