@@ -11,6 +11,7 @@ from ml.anatomy import Place, parallel
 from ml.decoding import blaming, bytes_of, refusing
 from ml.dicom import PIXEL_KEYWORDS, assemble, data_set, parse
 from ml.dicom_geometry import instance_number, place
+from ml.dicom_passes import passes
 from ml.dicom_pixels import decompress, frame_count, stored_values
 from ml.errors import ImageError
 from ml.image_types import Limits, Series, refusal
@@ -36,9 +37,13 @@ class File(NamedTuple):
 
 
 class Collection:
-    """Files on their way to becoming series; their pixels stay as they are stored until ``series``."""
+    """Files on their way to becoming series; their pixels stay as they are stored until ``series``.
 
-    def __init__(self) -> None:
+    ``together`` where they are known to be one, whatever their headers say.
+    """
+
+    def __init__(self, *, together: bool = False) -> None:
+        self._together = together
         self._groups: list[list[File]] = []
         self._seen: set[object] = set()
 
@@ -56,7 +61,7 @@ class Collection:
 
     def _group_of(self, file: File) -> list[File]:
         for group in self._groups:
-            if group[0].kin == file.kin and parallel(group[0].place, file.place):
+            if self._together or (group[0].kin == file.kin and parallel(group[0].place, file.place)):
                 return group
         self._groups.append([])
         return self._groups[-1]
@@ -65,7 +70,8 @@ class Collection:
         for group in self._groups:
             if len(group) > limits.max_frames:
                 raise refusal("image_too_large", f"A series of {len(group)} slices is too long.")
-            yield _series(group)
+            for part in [group] if self._together else _passes(group):
+                yield _series(part)
 
 
 def _kin(member: int, header: Dataset) -> tuple[Any, ...]:
@@ -74,6 +80,11 @@ def _kin(member: int, header: Dataset) -> tuple[Any, ...]:
         return (member,)
     stored = ("Rows", "Columns", "SamplesPerPixel", "PhotometricInterpretation")
     return (uid, *(str(header.get(keyword)) for keyword in stored))
+
+
+def _passes(group: Sequence[File]) -> list[list[File]]:
+    found = passes([file.header for file in group], [file.place for file in group])
+    return [[group[index] for index in indices] for indices in found]
 
 
 def _identity(file: File, data: bytes) -> object:

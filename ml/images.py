@@ -16,7 +16,7 @@ from ml.decoding import DEFAULT_LIMITS, bytes_of, head_of, read
 from ml.errors import ImageError
 from ml.formats import HEAD, is_archive, sniff
 from ml.image_types import CODES, Facts, Image, Limits, Member, Series
-from ml.series import grouped, read_named, read_series
+from ml.series import grouped, read_named, read_one, read_series
 
 __all__ = [
     "CODES",
@@ -30,6 +30,7 @@ __all__ = [
     "grouped",
     "is_archive",
     "read",
+    "read_one",
     "read_path",
     "read_series",
     "sniff",

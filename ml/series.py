@@ -21,13 +21,23 @@ def read_series(sources: Sequence[Source], limits: Limits = DEFAULT_LIMITS) -> l
     """The series that ``sources`` form, each with its slices in anatomical order.
 
     DICOM files with one SeriesInstanceUID are one series as far as they show the patient from one
-    side in one size; any other file is a series of its own. Of the copies of one DICOM image the
-    first counts. In the order of the first source of each series. Raises ImageError as ``read``
-    does, with ``member`` and, where there are several, the number of the source at fault in the
-    detail; OSError where a source cannot be read.
+    side in one size, and as many as there are images at each position; any other file is a series of
+    its own. Of the copies of one DICOM image the first counts. In the order of the first source of
+    each series. Raises ImageError as ``read`` does, with ``member`` and, where there are several, the
+    number of the source at fault in the detail; OSError where a source cannot be read.
     """
-    names = [f"File {number} of {len(sources)}" for number in range(1, len(sources) + 1)]
-    return read_named(names, sources, limits)
+    return read_named(_numbered(sources), sources, limits)
+
+
+def read_one(sources: Sequence[Source], limits: Limits = DEFAULT_LIMITS) -> Series:
+    """The one series that ``sources`` are known to be, whatever their headers say.
+
+    Stored scans stay what they were when they were read first. Raises as ``read_series`` does;
+    ValueError where they cannot be one, being no DICOM files.
+    """
+    with _naming(_numbered(sources)):
+        [series] = _read(sources, limits, together=True)
+    return series
 
 
 def grouped(sources: Sequence[bytes | Path], limits: Limits = DEFAULT_LIMITS) -> list[list[int]]:
@@ -51,6 +61,10 @@ def _series_uid(source: bytes | Path, limits: Limits) -> str:
     return series_uid(source, limits)
 
 
+def _numbered(sources: Sequence[Source]) -> list[str]:
+    return [f"File {number} of {len(sources)}" for number in range(1, len(sources) + 1)]
+
+
 def read_named(names: Sequence[str], sources: Sequence[Source], limits: Limits) -> list[Series]:
     """``read_series`` whose refusals call the source at fault by its name."""
     with _naming(names):
@@ -69,7 +83,7 @@ def _naming(names: Sequence[str]) -> Iterator[None]:
         raise named from None
 
 
-def _read(sources: Sequence[Source], limits: Limits) -> list[Series]:
+def _read(sources: Sequence[Source], limits: Limits, *, together: bool = False) -> list[Series]:
     if len(sources) > limits.max_files:
         raise refusal("too_many_files")
     found: list[Series] = []
@@ -83,7 +97,7 @@ def _read(sources: Sequence[Source], limits: Limits) -> list[Series]:
                 raise refusal("too_many_bytes")
             kind, rest = kind_of(data), replace(limits, max_pixels=left)
             if kind == "dicom":
-                collection = collection or _collection()
+                collection = collection or _collection(together=together)
                 left -= collection.add(index, data, rest)
                 continue
             image = decode(data, kind, rest)
@@ -93,7 +107,7 @@ def _read(sources: Sequence[Source], limits: Limits) -> list[Series]:
     return sorted(found, key=lambda series: min(series.members))
 
 
-def _collection() -> Collection:
+def _collection(*, together: bool) -> Collection:
     from ml.dicom_series import Collection
 
-    return Collection()
+    return Collection(together=together)

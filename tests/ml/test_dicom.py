@@ -20,7 +20,16 @@ from pydicom.encaps import generate_frames
 
 from ml import dicom_pixels
 from ml.images import ImageError, Limits, read, sniff
-from tests.ml.pictures import brain, brain_dicom, bytes_of, data_set, dicom_without_pixels, saved, written
+from tests.ml.pictures import (
+    brain,
+    brain_dicom,
+    bytes_of,
+    changed,
+    data_set,
+    dicom_without_pixels,
+    saved,
+    written,
+)
 
 HEAD = brain()
 STORED = np.rint(HEAD * 1200).astype(np.uint16)
@@ -59,13 +68,6 @@ def compressed(syntax: uid.UID, pixels: NDArray[Any] = STORED, **attributes: Any
         file.compress(syntax, generate_instance_uid=False)
         return written(file)
     return recoded(written(file), syntax)
-
-
-def changed(data: bytes, **attributes: Any) -> bytes:
-    file = pydicom.dcmread(io.BytesIO(data))
-    for keyword, value in attributes.items():
-        setattr(file, keyword, value)
-    return written(file)
 
 
 def recoded(data: bytes, syntax: uid.UID) -> bytes:

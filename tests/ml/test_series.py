@@ -16,7 +16,7 @@ from pydicom import uid
 
 from ml import dicom_pixels
 from ml.images import CODES, ImageError, Limits, Series, grouped, read, read_path, read_series
-from tests.ml.pictures import brain_dicom, brain_png, data_set, dicom_without_pixels, written
+from tests.ml.pictures import brain_dicom, brain_png, changed, data_set, dicom_without_pixels, written
 from tests.ml.test_dicom import recoded
 from tests.ml.volumes import (
     AXIAL,
@@ -45,16 +45,6 @@ def refused(sources: list[Any], limits: Limits | None = None) -> ImageError:
         read_series(sources, limits or Limits())
     assert caught.value.code in CODES
     return caught.value
-
-
-def changed(data: bytes, **attributes: Any) -> bytes:
-    file = pydicom.dcmread(io.BytesIO(data))
-    for keyword, value in attributes.items():
-        if value is None:
-            delattr(file, keyword)
-        else:
-            setattr(file, keyword, value)
-    return written(file)
 
 
 def changed_syntax(data: bytes, syntax: uid.UID) -> bytes:

@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from pydicom import uid
 from pydicom.dataset import Dataset
 
-from tests.ml.pictures import brain_dicom
+from tests.ml.pictures import brain_dicom, changed
 
 Volume = NDArray[Any]
 
 AXIAL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 CORONAL = (1.0, 0.0, 0.0, 0.0, 0.0, -1.0)
 SAGITTAL = (0.0, 1.0, 0.0, 0.0, 0.0, -1.0)
+WATER, FAT = ["DERIVED", "PRIMARY", "DIXON", "WATER"], ["DERIVED", "PRIMARY", "DIXON", "FAT"]
 SERIES = "1.2.826.0.1.3680043.8.498.77"
 
 
@@ -92,6 +93,21 @@ def dicom_slices(
         )
         for number, pixels in enumerate(stored)
     ]
+
+
+def two_passes(count: int = 4, **second: Any) -> tuple[list[bytes], list[bytes]]:
+    """Two images at each position: the second pass is brighter and numbered after the first."""
+    first = dicom_slices(count, ImageType=WATER, EchoTime=2.3)
+    other = dicom_slices(volume=grades(count) + 2000, ImageType=WATER, EchoTime=2.3)
+    later = [
+        changed(data, **{"SOPInstanceUID": f"1.2.9.{n}", "InstanceNumber": count + n + 1} | second)
+        for n, data in enumerate(other)
+    ]
+    return first, later
+
+
+def interleaved(one: list[bytes], other: list[bytes]) -> list[bytes]:
+    return [data for both in zip(one, other, strict=True) for data in both]
 
 
 def grades(count: int) -> Volume:
