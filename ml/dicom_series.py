@@ -3,18 +3,21 @@
 import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from pydicom.dataset import Dataset
 
 from ml.anatomy import Place, parallel
 from ml.decoding import blaming, bytes_of, refusing
 from ml.dicom import PIXEL_KEYWORDS, assemble, data_set, parse
-from ml.dicom_geometry import instance_number, place
+from ml.dicom_geometry import instance_number, pixel_spacing, place
 from ml.dicom_passes import passes
 from ml.dicom_pixels import decompress, frame_count, stored_values
 from ml.errors import ImageError
 from ml.image_types import Limits, Series, refusal
+
+SPACING_DIGITS: Final = 2
+"""Of PixelSpacing, in millimetres: what is measured on a slice counts on it."""
 
 
 def series_uid(source: bytes | Path, limits: Limits) -> str:
@@ -79,7 +82,8 @@ def _kin(member: int, header: Dataset) -> tuple[Any, ...]:
     if not uid or frame_count(header) > 1:
         return (member,)
     stored = ("Rows", "Columns", "SamplesPerPixel", "PhotometricInterpretation")
-    return (uid, *(str(header.get(keyword)) for keyword in stored))
+    spacing = tuple(round(size, SPACING_DIGITS) for size in pixel_spacing(header) or ())
+    return (uid, *(str(header.get(keyword)) for keyword in stored), spacing)
 
 
 def _passes(group: Sequence[File]) -> list[list[File]]:

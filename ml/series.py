@@ -21,10 +21,10 @@ def read_series(sources: Sequence[Source], limits: Limits = DEFAULT_LIMITS) -> l
     """The series that ``sources`` form, each with its slices in anatomical order.
 
     DICOM files with one SeriesInstanceUID are one series as far as they show the patient from one
-    side in one size, and as many as there are images at each position; any other file is a series of
-    its own. Of the copies of one DICOM image the first counts. In the order of the first source of
-    each series. Raises ImageError as ``read`` does, with ``member`` and, where there are several, the
-    number of the source at fault in the detail; OSError where a source cannot be read.
+    side in one size and pixel spacing, and as many as there are images at each position; any other
+    file is a series of its own. Of the copies of one DICOM image the first counts. In the order of the
+    first source of each series. Raises ImageError as ``read`` does, with ``member`` and, where there
+    are several, the number of the source at fault in the detail; OSError where a source cannot be read.
     """
     return read_named(_numbered(sources), sources, limits)
 

@@ -154,6 +154,14 @@ def test_a_series_that_mixes_localisers_is_split_by_orientation_and_size() -> No
     assert [series.members for series in found] == [(0, 3), (1, 4), (2, 5)]
 
 
+def test_slices_of_one_size_and_other_pixel_spacings_are_series_of_their_own() -> None:
+    fine = [changed(data, PixelSpacing=[0.25, 0.375]) for data in FILES[3:]]
+    found = read_series([*FILES[:3], *fine])
+    assert [series.image.facts.spacing_mm for series in found] == [(0.5, 0.75), (0.25, 0.375)]
+    written_otherwise = [changed(data, PixelSpacing=[0.5001, 0.75]) for data in FILES[3:]]
+    assert len(only([*FILES[:3], *written_otherwise]).members) == 6
+
+
 def test_files_without_a_series_are_series_of_their_own() -> None:
     files = [changed(data, SeriesInstanceUID=None) for data in FILES[:3]]
     assert [series.members for series in read_series(files)] == [(0,), (1,), (2,)]
