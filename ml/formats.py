@@ -13,17 +13,23 @@ WITHOUT_PICTURE: Final = frozenset({"a PDF document", "a program", "a web page"}
 _STORAGE: Final = b"1.2.840.10008.5.1.4.1.1."
 CLASSES_WITHOUT_PICTURE: Final = (
     b"1.2.840.10008.1.3.10.",  # directory
+    b"1.2.840.10008.5.1.4.38.",  # how pictures are to be hung
+    b"1.2.840.10008.5.1.4.39.",  # palettes
     _STORAGE + b"4.2.",  # spectroscopy
     _STORAGE + b"9.",  # waveforms
     _STORAGE + b"11.",  # presentation states
     _STORAGE + b"66.1.",  # registrations
     _STORAGE + b"66.3.",
+    _STORAGE + b"66.5.",  # surfaces
+    _STORAGE + b"66.6.",  # fibre tracts
     _STORAGE + b"67.",  # real world values
     _STORAGE + b"88.",  # reports and key objects
     _STORAGE + b"104.",  # documents
     _STORAGE + b"481.3.",  # outlines and plans of radiotherapy
     _STORAGE + b"481.5.",
-    b"1.3.12.2.1107.5.9.1.",  # a vendor's raw data
+    b"1.2.840.113619.4.30.",  # vendors' raw data: GE
+    b"1.3.12.2.1107.5.9.1.",  # Siemens
+    b"1.3.46.670589.11.0.0.12.",  # Philips, with spectra and examination cards
 )
 RAW_DATA: Final = _STORAGE + b"66."
 NIFTI_HEADER: Final = 352

@@ -68,6 +68,14 @@ NO_IMAGES = {
     "report.dcm": dicom_without_pixels(uid.BasicTextSRStorage, "SR"),
     "shown.dcm": dicom_without_pixels(uid.GrayscaleSoftcopyPresentationStateStorage, "PR"),
     "raw.dcm": dicom_without_pixels(uid.RawDataStorage, "MR"),
+    "surface.dcm": dicom_without_pixels(uid.SurfaceSegmentationStorage, "SEG"),
+    "tracts.dcm": dicom_without_pixels(uid.TractographyResultsStorage, "MR"),
+    "hung.dcm": dicom_without_pixels(uid.HangingProtocolStorage, ""),
+    "palette.dcm": dicom_without_pixels(uid.ColorPaletteStorage, ""),
+    "XX_0001": dicom_without_pixels(uid.UID("1.3.46.670589.11.0.0.12.1"), "MR"),
+    "XX_0002": dicom_without_pixels(uid.UID("1.3.46.670589.11.0.0.12.2"), "MR"),
+    "XX_0003": dicom_without_pixels(uid.UID("1.3.46.670589.11.0.0.12.4"), "MR"),
+    "ge.dcm": dicom_without_pixels(uid.UID("1.2.840.113619.4.30"), "MR"),
     "outline.dcm": dicom_without_pixels(uid.RTStructureSetStorage, "RTSTRUCT"),
 }
 
@@ -91,6 +99,7 @@ def test_an_empty_archive_is_refused() -> None:
         SLICES[0],
         brain_dicom(modality="CT"),
         brain_dicom(SOPClassUID=uid.SegmentationStorage),
+        dicom_without_pixels(uid.UID("1.2.840.113619.4.3"), "MR"),
         SLICES[0][:200],
         PNG[:100],
         b"GIF89a" + bytes(50),
