@@ -51,6 +51,10 @@ def test_members_come_with_their_names_and_bytes() -> None:
     assert [member.name for member in unpack(io.BytesIO(stored))] == list(files)
 
 
+SPANISH = "Léame\r\nEste disco contiene imágenes. Póngase en contacto con Radiología: Muñoz, Núñez.\r\n"
+FONT = b"\0\1\0\0\0\x0c\0\x80\0\3\0\x40OS/2" + bytes(200)
+ICON = b"\0\0\1\0\2\0\x10\x10\0\0\1\0\x20\0h\4\0\0\x26\0\0\0" + bytes(1200)
+
 NO_IMAGES = {
     "scan/": b"",
     "__MACOSX/scan/._a.png": b"\0\5\x16\7",
@@ -62,6 +66,24 @@ NO_IMAGES = {
     "disk/index": dicom_without_pixels(uid.MediaStorageDirectoryStorage, ""),
     "README": b"How to read this disc.",
     "README.TXT": b"How to read this disc.",
+    "LEEME.TXT": SPANISH.encode("cp1252"),
+    "LEAME.DOS": SPANISH.encode("cp850"),
+    "long.txt": SPANISH.encode("utf-8-sig") * 99,
+    "info.xml": b"<?xml version='1.0' encoding='ISO-8859-1'?>" + SPANISH.encode("latin-1"),
+    "AUTORUN.INF": SPANISH.encode("utf-16"),
+    "swapped.inf": b"\xfe\xff" + SPANISH.encode("utf-16-be") * 99,
+    "dos.txt": b"How to read this disc.\r\n\x1a",
+    "report.doc": bytes.fromhex("d0cf11e0a1b11ae1") + bytes(600),
+    "report.docx": zipped({"[Content_Types].xml": b"<Types/>", "word/document.xml": b"x"}),
+    "report.odt": zipped({"mimetype": b"application/vnd.oasis.opendocument.text"}, compression=0),
+    "report.rtf": b"{\\rtf1\\ansi Informe}",
+    "viewer.jar": zipped({"META-INF/MANIFEST.MF": b"Manifest-Version: 1.0", "a.class": bytes(9)}),
+    "viewer.cab": b"MSCF" + bytes(60),
+    "viewer.chm": b"ITSF" + bytes(60),
+    "viewer.ttf": FONT,
+    "viewer.woff2": b"wOF2" + bytes(60),
+    "viewer.ico": ICON,
+    "viewer/LOCKFILE": b"",
     "table.csv": b"a,b\n1,2\n",
     "report.pdf": b"%PDF-1.7\n" + bytes(range(256)),
     "viewer.exe": b"MZ\x90\0" + bytes(200),
@@ -105,6 +127,14 @@ def test_an_empty_archive_is_refused() -> None:
         b"GIF89a" + bytes(50),
         b"\0" * 500,
         b"",
+        b"\xc3",
+        b"\xff\xfe",
+        bytes(range(0xA0, 0x100)) * 40,
+        SPANISH.encode("cp1252") + b"\0",
+        SPANISH.encode("utf-16")[:40] + bytes(200),
+        b"\0\1\0\0" + bytes(200),
+        b"\0\0\1\0" + bytes(200),
+        b"\0\0\1\0\1\0" + bytes(200),
     ],
 )
 def test_what_may_be_an_image_is_never_passed_over(data: bytes) -> None:
@@ -139,6 +169,13 @@ def test_an_archive_in_an_archive_is_refused() -> None:
     inner = zipped({"a.png": PNG})
     assert code_of(zipped({"b.png": PNG, "inner.zip": inner})) == "zip_nested"
     assert code_of(zipped({"inner.png": inner}, compression=zipfile.ZIP_STORED)) == "zip_nested"
+    with_report = zipped({"report.pdf": b"%PDF-1.7", "a.png": PNG}, compression=zipfile.ZIP_STORED)
+    assert code_of(zipped({"b.png": PNG, "inner.zip": with_report})) == "zip_nested"
+
+
+def test_an_archive_in_a_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "inner.zip").write_bytes(zipped({"a.png": PNG}))
+    assert code_of_path(tmp_path) == "image_unsupported"
 
 
 def test_bombs_are_refused_before_anything_is_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
