@@ -59,12 +59,25 @@ def nifti(
     image = kind(volume, np.diag([*sizes, 1.0][:4]))
     wanted = nibabel.orientations.axcodes2ornt(axes)
     turns = nibabel.orientations.ornt_transform(nibabel.orientations.io_orientation(image.affine), wanted)
-    data = bytearray(image.as_reoriented(turns).to_bytes())
+    data = _with_fields(image.as_reoriented(turns), header)
+    return gzip.compress(data, 1, mtime=0) if compressed else data
+
+
+def by_quaternion(volume: Volume, **header: Any) -> bytes:
+    """A NIfTI-1 volume with slices 5 mm apart, placed by its qform alone unless ``header`` says otherwise."""
+    image = nibabel.Nifti1Image(volume, np.diag([1.0, 1.0, 5.0, 1.0]))
+    image.set_qform(image.affine, 1)
+    image.set_sform(image.affine, 0)
+    return _with_fields(image, header)
+
+
+def _with_fields(image: Any, header: Mapping[str, Any]) -> bytes:
+    data = bytearray(image.to_bytes())
     fields = image.header.__class__(bytes(data[: image.header.sizeof_hdr]), check=False)
     for name, value in header.items():
         fields[name] = value
     data[: image.header.sizeof_hdr] = fields.binaryblock
-    return gzip.compress(bytes(data), 1, mtime=0) if compressed else bytes(data)
+    return bytes(data)
 
 
 def dicom_slices(
