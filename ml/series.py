@@ -26,7 +26,41 @@ def read_series(sources: Sequence[Source], limits: Limits = DEFAULT_LIMITS) -> l
     first source of each series. Raises ImageError as ``read`` does, with ``member`` and, where there
     are several, the number of the source at fault in the detail; OSError where a source cannot be read.
     """
-    return read_named(_numbered(sources), sources, limits)
+    with _naming(_numbered(sources)):
+        return _read(sources, limits)
+
+
+def read_groups(names: Sequence[str], sources: Sequence[bytes | Path], limits: Limits) -> Iterator[Series]:
+    """The series of ``read_series``, one group of ``grouped`` in memory at a time.
+
+    The limits on pixels hold for each group, those on files and bytes for all. In the order of the
+    groups. A refusal calls the source at fault by its name and comes when its group is reached.
+    """
+    _check_together(sources, limits)
+    for group in grouped(sources, limits):
+        with _naming(names), _of_all(group):
+            found = _read([sources[index] for index in group], limits)
+        for series in found:
+            yield replace(series, members=tuple(group[member] for member in series.members))
+
+
+def _check_together(sources: Sequence[bytes | Path], limits: Limits) -> None:
+    if len(sources) > limits.max_files:
+        raise refusal("too_many_files")
+    sizes = (one.stat().st_size if isinstance(one, Path) else len(one) for one in sources)
+    if sum(sizes) > limits.max_total_bytes:
+        raise refusal("too_many_bytes")
+
+
+@contextmanager
+def _of_all(group: Sequence[int]) -> Iterator[None]:
+    """A refusal tells the index of the source at fault among all, not in its ``group``."""
+    try:
+        yield
+    except ImageError as error:
+        if error.member is not None:
+            error.member = group[error.member]
+        raise
 
 
 def read_one(sources: Sequence[Source], limits: Limits = DEFAULT_LIMITS) -> Series:
@@ -63,12 +97,6 @@ def _series_uid(source: bytes | Path, limits: Limits) -> str:
 
 def _numbered(sources: Sequence[Source]) -> list[str]:
     return [f"File {number} of {len(sources)}" for number in range(1, len(sources) + 1)]
-
-
-def read_named(names: Sequence[str], sources: Sequence[Source], limits: Limits) -> list[Series]:
-    """``read_series`` whose refusals call the source at fault by its name."""
-    with _naming(names):
-        return _read(sources, limits)
 
 
 @contextmanager

@@ -35,7 +35,7 @@ def code_of(data: bytes, limits: Limits | None = None) -> str:
 
 def code_of_path(path: Path, limits: Limits | None = None) -> str:
     with pytest.raises(ImageError) as caught:
-        read_path(path, limits or Limits())
+        list(read_path(path, limits or Limits()))
     return caught.value.code
 
 
@@ -265,15 +265,27 @@ def pack(request: pytest.FixtureRequest, tmp_path: Path) -> Pack:
 
 def test_a_folder_and_an_archive_give_the_series_that_they_hold(pack: Pack) -> None:
     scrambled = {f"disk/{7 * number % 5}": data for number, data in enumerate(SLICES)}
-    found = read_path(pack(scrambled | {"z/photo.png": PNG} | NO_IMAGES))
+    found = list(read_path(pack(scrambled | {"z/photo.png": PNG} | NO_IMAGES)))
     assert [series.image.facts.kind for series in found] == ["dicom", "png"]
     assert grade_order(found[0].image.slices) == list(range(5))
 
 
 def test_the_file_at_fault_is_named(pack: Pack) -> None:
     with pytest.raises(ImageError, match=r"^b/bad\.dcm: .*\.$") as caught:
-        read_path(pack({"a.dcm": SLICES[0], "b/bad.dcm": SLICES[1][:-80], "c.dcm": SLICES[2]}))
-    assert caught.value.code == "image_truncated"
+        list(read_path(pack({"a.png": PNG, "b/a.dcm": SLICES[0], "b/bad.dcm": SLICES[1][:-80]})))
+    assert (caught.value.code, caught.value.member) == ("image_truncated", 2)
+
+
+def test_series_come_one_by_one_and_each_is_held_against_the_limit_on_pixels(pack: Pack) -> None:
+    several = {f"{n}/{m}": data for n in range(3) for m, data in enumerate(dicom_slices(5, series=f"1.{n}"))}
+    path = pack(several | {"3/bad.dcm": SLICES[1][:-80]})
+    found = read_path(path, Limits(max_pixels=5 * 40 * 36))
+    assert [next(found).members for _ in range(3)] == [tuple(range(n, n + 5)) for n in (0, 5, 10)]
+    with pytest.raises(ImageError, match=r"^3/bad\.dcm: "):
+        next(found)
+    with pytest.raises(ImageError, match=r"^0/4: ") as caught:
+        next(read_path(path, Limits(max_pixels=5 * 40 * 36 - 1)))
+    assert caught.value.code == "image_too_large"
 
 
 def test_a_place_without_images_is_refused(pack: Pack) -> None:
@@ -289,7 +301,7 @@ def test_a_single_file_is_one_series(tmp_path: Path) -> None:
 def test_limits_hold_for_folders(tmp_path: Path) -> None:
     for number in range(6):
         (tmp_path / str(number)).write_bytes(PNG)
-    assert len(read_path(tmp_path)) == 6
+    assert len(list(read_path(tmp_path))) == 6
     assert code_of_path(tmp_path, Limits(max_files=5)) == "too_many_files"
     assert code_of_path(tmp_path, Limits(max_files=1)) == "too_many_files"
     assert code_of_path(tmp_path, Limits(max_total_bytes=5 * len(PNG))) == "too_many_bytes"
@@ -297,11 +309,11 @@ def test_limits_hold_for_folders(tmp_path: Path) -> None:
 
 def test_an_absent_path_is_an_os_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        read_path(tmp_path / "absent")
+        list(read_path(tmp_path / "absent"))
 
 
 @pytest.mark.data
 def test_the_real_volumes_in_a_folder_are_read_but_for_the_one_that_is_refused(data: Path) -> None:
     with pytest.raises(ImageError, match=r"edge_4d.*time series of 10 volumes") as caught:
-        read_path(data / "volumes")
+        list(read_path(data / "volumes"))
     assert (caught.value.code, caught.value.member) == ("nifti_4d", 0)

@@ -333,7 +333,7 @@ def test_a_series_with_a_damaged_file_is_read_or_refused(changes: list[tuple[int
 
 @pytest.mark.data
 def test_every_real_dicom_file_is_read(data: Path) -> None:
-    found = read_path(data / "dicom")
+    found = list(read_path(data / "dicom"))
     files = sorted((data / "dicom").iterdir())
     for path in files:
         assert [one.image.facts.kind for one in read_path(path)] == ["dicom"]
