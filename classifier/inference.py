@@ -159,8 +159,7 @@ def _head(source: bytes | Path) -> bytes:
 
 def _one_series(files: Sequence[Path]) -> ml.images.Image:
     with _refusing():
-        [series] = ml.images.read_series(files, limits())
-    return series.image
+        return ml.images.read_one(files, limits()).image
 
 
 @dataclass(frozen=True)

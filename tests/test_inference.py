@@ -11,6 +11,7 @@ from classifier import inference
 from classifier.errors import UserFacingError
 from ml import bundle
 from tests.ml.pictures import brain_dicom, brain_png
+from tests.ml.volumes import interleaved, two_passes
 
 
 class Loaded:
@@ -107,3 +108,12 @@ def test_files_that_are_not_one_series_are_no_scan(tmp_path: Path) -> None:
     with pytest.raises(inference.BadImage) as refused:
         inference.read_volume([path])
     assert refused.value.code == "image_truncated"
+
+
+def test_a_scan_that_holds_images_of_the_same_positions_is_still_read_as_one(tmp_path: Path) -> None:
+    paths = []
+    for number, data in enumerate(interleaved(*two_passes())):
+        paths.append(tmp_path / str(number))
+        paths[-1].write_bytes(data)
+    assert len(list(inference.read_series(paths))) == 2
+    assert len(inference.read_volume(paths).slices) == 8

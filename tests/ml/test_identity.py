@@ -98,6 +98,14 @@ def test_a_file_without_preamble_and_one_of_compressed_frames_read_as_before() -
         assert np.array_equal(read(data).slices[0], read(nameless(data)).slices[0])
 
 
+def test_samples_in_the_upper_bits_of_their_cells_stay_there_and_read_as_before() -> None:
+    stored = np.rint(brain(0) * 1200).astype(np.uint16)
+    left = brain_dicom(pixels=stored << 4, BitsStored=12, HighBit=15)
+    kept = header(nameless(left))
+    assert (kept.BitsStored, kept.HighBit, kept.PixelData) == (12, 15, header(left).PixelData)
+    assert np.array_equal(read(nameless(left)).slices[0], read(brain_dicom(pixels=stored)).slices[0])
+
+
 def test_frames_of_an_enhanced_image_keep_their_places() -> None:
     data = enhanced([(0, 0, z) for z in (9.0, 0.0, 6.0, 3.0)])
     before, after = read(data), read(nameless(data))
