@@ -96,6 +96,7 @@ class Series:
 
     members: tuple[int, ...]
     facts: dict[str, Any]
+    patient: str
 
 
 def is_archive(source: bytes | Path) -> bool:
@@ -147,7 +148,7 @@ def _series_of(files: Sequence[bytes | Path], group: Sequence[int]) -> Iterator[
         facts["mean_brightness"] = round(sum(float(one.mean()) for one in slices) / len(slices), 4)
         if series.description:
             facts["description"] = series.description
-        yield Series(tuple(group[member] for member in series.members), facts)
+        yield Series(tuple(group[member] for member in series.members), facts, series.patient)
 
 
 def _head(source: bytes | Path) -> bytes:

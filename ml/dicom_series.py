@@ -112,7 +112,14 @@ def _series(group: Sequence[File]) -> Series:
                 file.header.pop(keyword, None)
     with blaming(group[0].member), refusing("dicom"):
         image, order = assemble(decoded)
-    return Series(image, tuple(group[position].member for position in order), image.facts.sequence)
+    members = tuple(group[position].member for position in order)
+    return Series(image, members, image.facts.sequence, _patient(group[0].header))
+
+
+def _patient(header: Dataset) -> str:
+    """Two hospitals may give the same number to two people."""
+    number = str(header.get("PatientID") or "").strip()
+    return f"{number} {header.get('IssuerOfPatientID') or ''}".strip() if number else ""
 
 
 def _decompress(group: Sequence[File]) -> None:

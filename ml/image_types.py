@@ -136,11 +136,13 @@ class Series:
 
     ``members`` are the indices of its sources in slice order, each once however many slices it
     gave; ``description`` is the file's own name of the series, free of what identifies a patient.
+    ``patient`` does identify one: PatientID and its issuer, where the files name them.
     """
 
     image: Image
     members: tuple[int, ...]
     description: str | None
+    patient: str = ""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from classifier.models import AuditEvent, Case, Review, Scan, User
 from classifier.services import results
 from tests.conftest import upload
 from tests.intake import upload_scans
-from tests.ml.pictures import brain_png
+from tests.ml.pictures import brain_dicom, brain_png
 from tests.pages.conftest import SignedIn
 from tests.pages.reading import actions, last_event, polled_url, words
 from tests.worker import Worker, outlined, prediction
@@ -306,6 +306,28 @@ def test_a_long_history_comes_in_pages(browser: Client, scan: Scan, monkeypatch:
         seen += [event.pk for event in response.context["events"]]
     assert seen == happened
     assert events.first().action == Action.CASE_VIEWED
+
+
+@pytest.mark.parametrize(
+    ("second", "told"),
+    [
+        ({"PatientID": "4711"}, False),
+        ({"PatientID": " 4711 "}, False),
+        ({"PatientID": "4712"}, True),
+        ({"PatientID": "4711", "IssuerOfPatientID": "Elsewhere"}, True),
+        ({"PatientID": ""}, False),
+    ],
+)
+def test_files_that_name_two_patients_are_told_of_on_every_page_of_their_case(
+    second: dict[str, str], told: bool, browser: Client, case: Case, as_alice: Actor, rung: list[str]
+) -> None:
+    for number, named in enumerate(({"PatientID": "4711"}, second)):
+        data = brain_dicom(number, SeriesInstanceUID=f"1.2.{number}", **named)
+        upload_scans(actor=as_alice, case=case, files=[upload(data, f"{number}.dcm")])
+    for name in ("case", "upload", "report", "case_history"):
+        page = words(browser.get(reverse(name, args=[case.pk])))
+        assert ("name more than one patient" in page) == told
+    assert "4711" not in str(Scan.objects.values_list("patient_digest", "facts"))
 
 
 def test_every_word_of_the_trail_has_a_sentence(browser: Client, scan: Scan) -> None:
