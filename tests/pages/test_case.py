@@ -263,7 +263,7 @@ def test_the_history_tells_who_did_what_in_words(browser: Client, scan: Scan, wo
     page_of(browser, scan)
     browser.get(reverse("picture", args=[scan.pk, 0]))
     review(browser, analysis, verdict="agree")
-    told = history(browser, scan)
+    told = history(browser, scan, looks="yes")
     for sentence in (
         "alice opened the case",
         f"alice uploaded scan {str(scan.pk)[:8]}",
@@ -277,11 +277,17 @@ def test_the_history_tells_who_did_what_in_words(browser: Client, scan: Scan, wo
     assert told.index("reviewed: agree") < told.index("opened the case")
 
 
-def test_looks_can_be_left_out_of_the_history(browser: Client, scan: Scan) -> None:
+def test_looks_stand_in_the_history_for_whoever_audits_and_for_others_on_demand(
+    browser: Client, scan: Scan, signed_in: SignedIn, otto: User
+) -> None:
     page_of(browser, scan)
-    assert "looked at the case" in history(browser, scan)
-    assert "looked at the case" not in history(browser, scan, looks="no")
-    assert "opened the case" in history(browser, scan, looks="no")
+    for client, other in ((browser, "yes"), (signed_in(otto), "no")):
+        page = client.get(reverse("case_history", args=[scan.case_id])).content.decode()
+        assert f'href="?looks={other}"' in page
+    assert "looked at the case" in history(signed_in(otto), scan)
+    assert "looked at the case" not in history(browser, scan)
+    assert "opened the case" in history(browser, scan)
+    assert "looked at the case" in history(browser, scan, looks="yes")
 
 
 def test_what_is_left_out_of_the_history_is_every_look_and_every_download(
@@ -297,12 +303,13 @@ def test_what_is_left_out_of_the_history_is_every_look_and_every_download(
 
 def test_a_long_history_comes_in_pages(browser: Client, scan: Scan, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("classifier.services.history.PAGE", 2)
-    response = browser.get(reverse("case_history", args=[scan.case_id]))
+    response = browser.get(reverse("case_history", args=[scan.case_id]), {"looks": "yes"})
     events = AuditEvent.objects.filter(case_id=scan.case_id).order_by("-pk")
     happened = list(events.values_list("pk", flat=True))
     seen = [event.pk for event in response.context["events"]]
     while following := response.context["following"]:
-        response = browser.get(reverse("case_history", args=[scan.case_id]), {"before": following})
+        older = {"before": following, "looks": "yes"}
+        response = browser.get(reverse("case_history", args=[scan.case_id]), older)
         seen += [event.pk for event in response.context["events"]]
     assert seen == happened
     assert events.first().action == Action.CASE_VIEWED
