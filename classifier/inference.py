@@ -96,6 +96,7 @@ class Series:
 
     members: tuple[int, ...]
     facts: dict[str, Any]
+    patient: str
 
 
 def is_archive(source: bytes | Path) -> bool:
@@ -147,7 +148,7 @@ def _series_of(files: Sequence[bytes | Path], group: Sequence[int]) -> Iterator[
         facts["mean_brightness"] = round(sum(float(one.mean()) for one in slices) / len(slices), 4)
         if series.description:
             facts["description"] = series.description
-        yield Series(tuple(group[member] for member in series.members), facts)
+        yield Series(tuple(group[member] for member in series.members), facts, series.patient)
 
 
 def _head(source: bytes | Path) -> bytes:
@@ -159,8 +160,7 @@ def _head(source: bytes | Path) -> bytes:
 
 def _one_series(files: Sequence[Path]) -> ml.images.Image:
     with _refusing():
-        [series] = ml.images.read_series(files, limits())
-    return series.image
+        return ml.images.read_one(files, limits()).image
 
 
 @dataclass(frozen=True)

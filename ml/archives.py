@@ -21,14 +21,17 @@ ENCRYPTED: Final = 0x1
 METHODS: Final = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 HARMLESS: Final = 2**20
 PIECE: Final = 2**20
-PASSED_OVER: Final = frozenset({"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "dicomdir"})
+PASSED_OVER: Final = frozenset(
+    {"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "dicomdir", "lockfile"}
+)
+"""What no picture is called. Any other empty file may be a slice that was not copied."""
 
 
 def unpack(source: Source, limits: Limits = DEFAULT_LIMITS) -> Iterator[Member]:
     """The files of a ZIP archive that may be images, one at a time.
 
-    Folders, hidden files, texts, documents, programs, DICOM directories and the like are passed
-    over. Raises ImageError with a ``zip_`` code, before the first file for all that the archive's
+    Folders, hidden files, texts, documents, programs, DICOM directories, raw data and the like are
+    passed over. Raises ImageError with a ``zip_`` code, before the first file for all that the archive's
     directory tells; OSError where ``source`` cannot be read.
     """
     if isinstance(source, Path):
@@ -108,11 +111,12 @@ def _members(archive: zipfile.ZipFile, entries: Sequence[zipfile.ZipInfo]) -> It
     for entry in entries:
         with _refusing(), archive.open(entry) as file:
             data = file.read(entry.file_size)
+        if is_no_picture(data[:HEAD]):
+            continue
         if is_archive(data):
             raise refusal("zip_nested")
-        if not is_no_picture(data[:HEAD]):
-            empty = False
-            yield Member(entry.filename, data)
+        empty = False
+        yield Member(entry.filename, data)
     if empty:
         raise refusal("zip_empty")
 

@@ -17,17 +17,20 @@ SCALP: Final = 3
 DARKEST, BRIGHTEST = 0.4, 2.0
 """Brain, as multiples of the usual grey value inside of heads; air is darker, fat brighter."""
 
-ENOUGH: Final = 0.2
+ENOUGH: Final = 0.05
+"""Of the fullest slices' tissue; more would leave out the poles of a brain, and a tumour there."""
+
 _IN_PLANE: Final = ndimage.generate_binary_structure(3, 1) & np.array([0, 1, 0], bool)[:, None, None]
 
 
 def brain_slices(image: Image) -> NDArray[np.bool_]:
     """For each slice whether it lies between the first and the last that hold brain.
 
-    A slice holds brain where what lies inside of its scalp and looks like tissue has at least a
-    fifth of the area that it has in the fullest slices. This leaves out empty slices and scalp at
-    the ends of a volume; face and neck may stay, so that no brain is lost. A single slice holds brain
-    unless it is blank. All False where no slice shows anything.
+    A slice holds brain where what lies inside of its scalp and looks like tissue has at least
+    ``ENOUGH`` of the area that it has in the fullest slices. This leaves out empty slices and scalp at
+    the ends of a volume; face and neck may stay. Of a brain without its scalp the last centimetre at
+    either end is left out. A single slice holds brain unless it is blank. All False where no slice
+    shows anything.
     """
     areas = tissue_areas(image)
     full = np.percentile(areas, 95, method="higher")

@@ -16,6 +16,8 @@ from ml.intensity import Array, robust_range, sample, sample_share, to_unit
 LUMA: Final = np.array([0.299, 0.587, 0.114], np.float32)
 LEAST_INSIDE: Final = 0.02
 LEAST_CONTRAST: Final = 0.05
+GROUND, MOST_BURNT_OUT = 0.05, 0.2
+"""Of what is brighter than the ground at most this share may be white: beyond that a tumour is lost in it."""
 
 Slices = tuple[Pixels, ...]
 
@@ -40,9 +42,9 @@ def grey(parts: Sequence[tuple[Dataset, Array]]) -> Slices:
     """One slice per frame of the files of one series, float32 in [0, 1], 1 brightest.
 
     Each file's stored values are (frames, rows, columns[, 3]); all have the same colour form. The
-    files' own VOI tables or first windows are used if all have them and they show anything of the
-    picture, otherwise 8-bit values keep their range and wider ones their robust range, shared by
-    all frames.
+    files' own VOI tables or first windows are used if all have them and they show the picture
+    without burning much of it out, otherwise 8-bit values keep their range and wider ones their
+    robust range, shared by all frames.
     """
     first, stored = parts[0]
     if first.get("PhotometricInterpretation") == "PALETTE COLOR":
@@ -52,9 +54,10 @@ def grey(parts: Sequence[tuple[Dataset, Array]]) -> Slices:
         known = _full_range(first, stored)
         return _by_range([partial(np.matmul, one, LUMA) for _, values in parts for one in values], known)
     frames = [Frame(header, index, one) for header, values in parts for index, one in enumerate(values)]
-    slices = _by_table(frames) or _by_window(frames)
+    negative = first.get("PhotometricInterpretation") == "MONOCHROME1"
+    slices = _by_table(frames, negative=negative) or _by_window(frames, negative=negative)
     slices = slices or _by_range([frame.values for frame in frames], _known_range(parts))
-    if first.get("PhotometricInterpretation") == "MONOCHROME1":
+    if negative:
         return tuple(np.subtract(1, one, dtype=np.float32) for one in slices)
     return slices
 
@@ -119,7 +122,7 @@ def _table_entries(table: Dataset, header: Dataset) -> Array:
     return np.atleast_1d(np.asarray(data, np.float64))
 
 
-def _by_table(frames: Sequence[Frame]) -> Slices | None:
+def _by_table(frames: Sequence[Frame], *, negative: bool) -> Slices | None:
     tables = [frame.group("FrameVOILUTSequence").get("VOILUTSequence") for frame in frames]
     if not all(tables):
         return None
@@ -128,17 +131,17 @@ def _by_table(frames: Sequence[Frame]) -> Slices | None:
         entries = _table_entries(table[0], frame.header)
         looked_up = _looked_up(frame.values(), table[0], frame.header)
         shown.append(to_unit(looked_up, float(entries.min()), float(entries.max())))
-    return _if_informative(shown)
+    return _if_informative(shown, negative=negative)
 
 
-def _by_window(frames: Sequence[Frame]) -> Slices | None:
+def _by_window(frames: Sequence[Frame], *, negative: bool) -> Slices | None:
     shown = []
     for frame in frames:
         one = _windowed(frame, frame.group("FrameVOILUTSequence"))
         if one is None:
             return None
         shown.append(one)
-    return _if_informative(shown)
+    return _if_informative(shown, negative=negative)
 
 
 def _windowed(frame: Frame, window: Dataset) -> Pixels | None:
@@ -156,10 +159,16 @@ def _windowed(frame: Frame, window: Dataset) -> Pixels | None:
     return to_unit(values, centre - width / 2, centre + width / 2)
 
 
-def _if_informative(slices: list[Pixels]) -> Slices | None:
-    """``slices`` unless nearly all is cut to black or white, or nearly no contrast is left."""
+def _if_informative(slices: list[Pixels], *, negative: bool) -> Slices | None:
+    """``slices`` unless nearly no contrast is left, or too much is cut to black or white.
+
+    ``negative``: they have yet to be turned, and 0 is white.
+    """
     most = sample_share(len(slices))
     values = np.concatenate([sample(one, most) for one in slices])
+    values = 1 - values if negative else values
     low, high = np.percentile(values, (1, 99))
     inside = np.mean((values > 0) & (values < 1))
-    return tuple(slices) if inside >= LEAST_INSIDE and high - low >= LEAST_CONTRAST else None
+    burnt_out = np.mean(values >= 1) > MOST_BURNT_OUT * np.mean(values > GROUND)
+    told = inside >= LEAST_INSIDE and high - low >= LEAST_CONTRAST and not burnt_out
+    return tuple(slices) if told else None

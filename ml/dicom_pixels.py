@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+import numpy as np
 from pydicom import uid
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate, generate_frames
@@ -69,20 +70,50 @@ def decompress(headers: Sequence[Dataset]) -> None:
 def stored_values(header: Dataset) -> Array:
     """(frames, rows, columns) or, in colour, (frames, rows, columns, 3) as RGB, of decompressed headers.
 
+    Samples that lie in the upper bits of their cells, as HighBit says, are brought down to the lowest.
     JPEG frames in the pixel data of ``header`` may lose their comments.
     """
     syntax, frames = header.file_meta.TransferSyntaxUID, frame_count(header)
+    cell = int(header.BitsAllocated)
     if not syntax.is_encapsulated:
         _check_length(header, frames)
     elif syntax == uid.RLELossless:
         _check_run_lengths(header, frames)
     elif syntax in BY_PILLOW:
-        header.PixelData = encapsulate([stream.data for stream in _streams(header, frames)])
+        streams = _streams(header, frames)
+        header.PixelData = encapsulate([stream.data for stream in streams])
+        cell = streams[0].bits
     else:
         raise refusal("dicom_unreadable", _unknown_syntax(syntax))
-    values = pixel_array(header, decoding_plugin="pillow" if syntax in BY_PILLOW else "")
+    values = _samples(header, cell, "pillow" if syntax in BY_PILLOW else "")
     colours = values.shape[-1:] if int(header.get("SamplesPerPixel", 1)) > 1 else ()
     return values.reshape(frames, int(header.Rows), int(header.Columns), *colours)
+
+
+def _samples(header: Dataset, cell: int, plugin: str) -> Array:
+    below = _bits_below(header, cell)
+    if not below:
+        return pixel_array(header, decoding_plugin=plugin)
+    stored = int(header.BitsStored)
+    # pydicom heeds BitsStored and not HighBit: the bits below a sample are told it as part of the sample.
+    cells: Array = pixel_array(header, decoding_plugin=plugin, bits_stored=stored + below)
+    return cells if _lie_at_the_bottom(cells, stored, below) else cells >> below
+
+
+def _bits_below(header: Dataset, cell: int) -> int:
+    """How many bits of a cell of ``cell`` bits lie below its sample; 0 where the header makes no sense."""
+    stored, high = header.get("BitsStored"), header.get("HighBit")
+    if "PixelData" not in header or not isinstance(stored, int) or not isinstance(high, int):
+        return 0
+    return max(0, high + 1 - stored) if high < cell else 0
+
+
+def _lie_at_the_bottom(cells: Array, stored: int, below: int) -> bool:
+    """Whether samples lie in the lowest bits after all, as where a writer has set BitsStored alone."""
+    signed = cells.dtype.kind == "i"
+    reach = 1 << (stored - signed)
+    within = cells.max() < reach and cells.min() >= (-reach if signed else 0)
+    return bool(within and np.any(cells & ((1 << below) - 1)))
 
 
 def _unknown_syntax(syntax: uid.UID) -> str:
@@ -174,7 +205,8 @@ def _replace_pixels(header: Dataset, samples: bytes, request: dict[str, Any]) ->
     header.file_meta.TransferSyntaxUID = uid.ExplicitVRLittleEndian
     header.BitsAllocated, header.PlanarConfiguration = request["allocated"], 0
     header.BitsStored = min(int(header.BitsStored), request["stored"])
-    header.HighBit = header.BitsStored - 1
+    above_highest = min(int(header.get("HighBit") or 0) + 1, request["stored"])
+    header.HighBit = max(header.BitsStored, above_highest) - 1
 
 
 def _run_gdcm(requests: list[dict[str, Any]], frames: list[bytes]) -> bytes:

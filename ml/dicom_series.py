@@ -3,17 +3,21 @@
 import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from pydicom.dataset import Dataset
 
 from ml.anatomy import Place, parallel
 from ml.decoding import blaming, bytes_of, refusing
 from ml.dicom import PIXEL_KEYWORDS, assemble, data_set, parse
-from ml.dicom_geometry import instance_number, place
+from ml.dicom_geometry import instance_number, pixel_spacing, place
+from ml.dicom_passes import passes
 from ml.dicom_pixels import decompress, frame_count, stored_values
 from ml.errors import ImageError
 from ml.image_types import Limits, Series, refusal
+
+SPACING_DIGITS: Final = 2
+"""Of PixelSpacing, in millimetres: what is measured on a slice counts on it."""
 
 
 def series_uid(source: bytes | Path, limits: Limits) -> str:
@@ -36,9 +40,13 @@ class File(NamedTuple):
 
 
 class Collection:
-    """Files on their way to becoming series; their pixels stay as they are stored until ``series``."""
+    """Files on their way to becoming series; their pixels stay as they are stored until ``series``.
 
-    def __init__(self) -> None:
+    ``together`` where they are known to be one, whatever their headers say.
+    """
+
+    def __init__(self, *, together: bool = False) -> None:
+        self._together = together
         self._groups: list[list[File]] = []
         self._seen: set[object] = set()
 
@@ -56,7 +64,7 @@ class Collection:
 
     def _group_of(self, file: File) -> list[File]:
         for group in self._groups:
-            if group[0].kin == file.kin and parallel(group[0].place, file.place):
+            if self._together or (group[0].kin == file.kin and parallel(group[0].place, file.place)):
                 return group
         self._groups.append([])
         return self._groups[-1]
@@ -65,7 +73,8 @@ class Collection:
         for group in self._groups:
             if len(group) > limits.max_frames:
                 raise refusal("image_too_large", f"A series of {len(group)} slices is too long.")
-            yield _series(group)
+            for part in [group] if self._together else _passes(group):
+                yield _series(part)
 
 
 def _kin(member: int, header: Dataset) -> tuple[Any, ...]:
@@ -73,7 +82,13 @@ def _kin(member: int, header: Dataset) -> tuple[Any, ...]:
     if not uid or frame_count(header) > 1:
         return (member,)
     stored = ("Rows", "Columns", "SamplesPerPixel", "PhotometricInterpretation")
-    return (uid, *(str(header.get(keyword)) for keyword in stored))
+    spacing = tuple(round(size, SPACING_DIGITS) for size in pixel_spacing(header) or ())
+    return (uid, *(str(header.get(keyword)) for keyword in stored), spacing)
+
+
+def _passes(group: Sequence[File]) -> list[list[File]]:
+    found = passes([file.header for file in group], [file.place for file in group])
+    return [[group[index] for index in indices] for indices in found]
 
 
 def _identity(file: File, data: bytes) -> object:
@@ -97,7 +112,14 @@ def _series(group: Sequence[File]) -> Series:
                 file.header.pop(keyword, None)
     with blaming(group[0].member), refusing("dicom"):
         image, order = assemble(decoded)
-    return Series(image, tuple(group[position].member for position in order), image.facts.sequence)
+    members = tuple(group[position].member for position in order)
+    return Series(image, members, image.facts.sequence, _patient(group[0].header))
+
+
+def _patient(header: Dataset) -> str:
+    """Two hospitals may give the same number to two people."""
+    number = str(header.get("PatientID") or "").strip()
+    return f"{number} {header.get('IssuerOfPatientID') or ''}".strip() if number else ""
 
 
 def _decompress(group: Sequence[File]) -> None:

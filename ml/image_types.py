@@ -58,7 +58,7 @@ class Limits:
     """What images may ask of this machine.
 
     ``max_bytes`` is for one file, ``max_total_bytes`` for all files that are read together and for
-    what an archive unpacks to. ``max_pixels`` counts all frames of all files together,
+    what an archive unpacks to. ``max_pixels`` counts all frames that are in memory together,
     ``max_frames`` those of one series. An archive may be at most ``max_ratio`` times smaller than
     what it holds.
     """
@@ -136,11 +136,13 @@ class Series:
 
     ``members`` are the indices of its sources in slice order, each once however many slices it
     gave; ``description`` is the file's own name of the series, free of what identifies a patient.
+    ``patient`` does identify one: PatientID and its issuer, where the files name them.
     """
 
     image: Image
     members: tuple[int, ...]
     description: str | None
+    patient: str = ""
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ checked against ``Limits``. Loads neither TensorFlow nor Django.
 """
 
 import io
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from ml.decoding import DEFAULT_LIMITS, bytes_of, head_of, read
 from ml.errors import ImageError
 from ml.formats import HEAD, is_archive, sniff
 from ml.image_types import CODES, Facts, Image, Limits, Member, Series
-from ml.series import grouped, read_named, read_series
+from ml.series import grouped, read_groups, read_one, read_series
 
 __all__ = [
     "CODES",
@@ -30,6 +31,7 @@ __all__ = [
     "grouped",
     "is_archive",
     "read",
+    "read_one",
     "read_path",
     "read_series",
     "sniff",
@@ -39,19 +41,22 @@ __all__ = [
 ]
 
 
-def read_path(path: Path, limits: Limits = DEFAULT_LIMITS) -> list[Series]:
-    """The series of a file, a ZIP archive or a folder with all that is below it.
+def read_path(path: Path, limits: Limits = DEFAULT_LIMITS) -> Iterator[Series]:
+    """The series of a file, a ZIP archive or a folder with all that is below it, one after another.
 
-    What comes along with images and is none is passed over, as ``unpack`` does. Raises ImageError,
-    which names the file at fault; OSError where one cannot be opened.
+    What comes along with images and is none is passed over, as ``unpack`` does. ``limits`` on pixels
+    hold for the files of each SeriesInstanceUID. Raises ImageError, which names the file at fault,
+    after the series that come before it; OSError where one cannot be opened.
     """
     if path.is_dir():
         files = files_below(path, limits)
-        return read_named([str(file.relative_to(path)) for file in files], files, limits)
-    if not is_archive(head_of(path)):
-        return read_series([path], limits)
-    members = list(unpack(path, limits))
-    return read_named([member.name for member in members], [member.data for member in members], limits)
+        yield from read_groups([str(file.relative_to(path)) for file in files], files, limits)
+    elif is_archive(head_of(path)):
+        members = list(unpack(path, limits))
+        data = [member.data for member in members]
+        yield from read_groups([member.name for member in members], data, limits)
+    else:
+        yield from read_series([path], limits)
 
 
 def without_identity(source: bytes | Path, key: bytes, limits: Limits = DEFAULT_LIMITS) -> bytes:

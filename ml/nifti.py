@@ -7,12 +7,14 @@ header's free text is used: it may name the patient.
 import gzip
 import io
 import math
+from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 from nibabel import orientations
 from nibabel.nifti1 import Nifti1Header
 from nibabel.nifti2 import Nifti2Header
+from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
 from ml import anatomy
@@ -161,12 +163,19 @@ def _frame(header: Header) -> Frame:
 
 
 def _affine(header: Header) -> NDArray[np.float64] | None:
-    """None where the file has no orientation or an impossible one."""
-    if not (int(header["sform_code"]) > 0 or int(header["qform_code"]) > 0):
-        return None
+    """The sform, the qform where there is none; None where neither says anything possible."""
+    header["pixdim"][0] = -1 if header["pixdim"][0] < 0 else 1  # as NIfTI-1 reads it, 0 included
+    for code, matrix in (("sform_code", header.get_sform), ("qform_code", header.get_qform)):
+        affine = _possible(matrix) if int(header[code]) > 0 else None
+        if affine is not None:
+            return affine
+    return None
+
+
+def _possible(matrix: Callable[[], NDArray[np.float64]]) -> NDArray[np.float64] | None:
     try:
-        affine = header.get_best_affine()
-    except ValueError:
+        affine = matrix()
+    except (ValueError, HeaderDataError):  # the quaternion or the voxel sizes are none
         return None
     columns = affine[:3, :3]
     if not np.isfinite(columns).all() or not np.linalg.norm(columns, axis=0).all():

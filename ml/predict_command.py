@@ -14,25 +14,30 @@ from ml.predictor import NOTICE, Prediction, Predictor
 def predict(predictor: Predictor, paths: list[Path], *, as_json: bool, overlays: Path | None) -> bool:
     """Print one answer for every series; False where one of the paths has none.
 
-    ``overlays`` is a folder for pictures of the outlined slices.
+    ``overlays`` is a folder for pictures of the outlined slices, ``1-name-2.png`` for the second series
+    of the first path.
     """
     if overlays is not None:
         overlays.mkdir(parents=True, exist_ok=True)
-    answered = [_predict_path(predictor, path, as_json, overlays) for path in paths]
+    answered = []
+    for number, path in enumerate(paths, start=1):
+        drawing = None if overlays is None else overlays / f"{number}-{path.stem}"
+        answered.append(_predict_path(predictor, path, as_json, drawing))
     if not as_json:
         print(NOTICE)
     return all(answered)
 
 
-def _predict_path(predictor: Predictor, path: Path, as_json: bool, overlays: Path | None) -> bool:
+def _predict_path(predictor: Predictor, path: Path, as_json: bool, drawing: Path | None) -> bool:
+    """``drawing`` is how the names of its pictures begin."""
     try:
         for number, series in enumerate(_read(path), start=1):
             prediction = predictor.predict(series.image)
             answer = {"path": str(path), "series": series.description, **prediction.as_dict()}
             shown = json.dumps(answer) if as_json else f"{path}: {in_words(prediction)}"
             print(shown, flush=True)
-            if overlays is not None and prediction.finding is not None:
-                target = overlays / f"{path.stem}-{number}.png"
+            if drawing is not None and prediction.finding is not None:
+                target = drawing.with_name(f"{drawing.name}-{number}.png")
                 target.write_bytes(_overlay(series, prediction, prediction.finding))
     except ImageError as error:
         failure = {"path": str(path), "error": {"code": error.code, "detail": error.detail}}

@@ -167,6 +167,12 @@ class Case(models.Model):
         """Read as far as its department wants it, signed or not."""
         return self.triage <= self.Triage.REVIEWED
 
+    @property
+    def names_several_patients(self) -> bool:
+        """Whether the files of its scans name more than one; those that name none say nothing."""
+        digests = self.scans.exclude(patient_digest="").values_list("patient_digest", flat=True)
+        return len(digests.distinct()[:2]) > 1
+
 
 class ScanQuerySet(AppendOnlyRows, DepartmentQuerySet["Scan"]):
     department_path = "case__department"
@@ -180,6 +186,8 @@ class Scan(AppendOnlyModel):
     # SHA-256 over the files' digests in order: the same bytes in a case are the same scan.
     digest = models.CharField(max_length=64)
     facts = models.JSONField(default=dict)
+    # Of the PatientID in its files and the case; empty where they name none.
+    patient_digest = models.CharField(max_length=64, blank=True, editable=False)
     uploaded_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="uploaded_scans"
     )

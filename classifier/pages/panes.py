@@ -9,7 +9,7 @@ from typing import Any
 
 from django.urls import reverse
 
-from classifier.models import Analysis
+from classifier.models import Analysis, Review
 from classifier.services.results import Result
 
 OPPOSITE = {"R": "L", "L": "R", "A": "P", "P": "A", "S": "I", "I": "S"}
@@ -91,6 +91,7 @@ class Pane:
                 "outlined": self.outlined,
                 "boxSlice": finding.get("slice_index"),
                 "box": finding.get("box"),
+                "regions": [_region(review) for review in self.analysis.reviews.all() if review.region],
                 "decided": self.analysis.slice_index,
                 "suspicion": [_suspicion(row) for row in self.analysis.slices or []],
             }
@@ -118,6 +119,12 @@ def curve_of(rows: Sequence[Mapping[str, Any]]) -> Curve:
         refused=_runs(bool(row.get("refusal")) for row in rows),
         rows=rows,
     )
+
+
+def _region(review: Review) -> dict[str, Any]:
+    """Where a reader has seen the finding instead: slice, box in its pixels, and who."""
+    reader = review.reviewer
+    return {**(review.region or {}), "reader": reader.get_full_name() or reader.get_username()}
 
 
 def _lines(rows: Sequence[Mapping[str, Any]]) -> Iterable[str]:

@@ -55,10 +55,11 @@ class Incoming:
 
 @dataclass(frozen=True)
 class CheckedScan:
-    """Files in slice order that hold one series; ``facts`` identify nobody."""
+    """Files in slice order that hold one series; ``facts`` identify nobody, ``patient`` (PatientID) does."""
 
     files: tuple[Incoming, ...]
     facts: dict[str, Any]
+    patient: str = ""
 
     @cached_property
     def digest(self) -> str:
@@ -235,7 +236,7 @@ def _read(files: Sequence[Incoming], chosen: Sequence[int]) -> Iterator[CheckedS
         for series in inference.read_series([files[index].content for index in chosen]):
             members = tuple(files[chosen[member]] for member in series.members)
             told = {"identity_removed": True} if members[0].identity_removed else {}
-            yield CheckedScan(members, series.facts | told)
+            yield CheckedScan(members, series.facts | told, series.patient)
     except inference.BadImage as error:
         member = None if error.member is None else chosen[error.member]
         raise inference.BadImage(error.code, error.detail, member=member) from error

@@ -1,5 +1,6 @@
 """Scans: taking them in, and the one way to their bytes."""
 
+import hashlib
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -105,9 +106,18 @@ def _known_from_here_on(case: Case, scans: Sequence[CheckedScan]) -> dict[str, S
     return _known(case, scans)
 
 
+def _patient_digest(case: Case, patient: str) -> str:
+    """Tells within the case alone whether two files name the same patient; there is no way back."""
+    return hashlib.sha256(f"{case.pk} {patient}".encode()).hexdigest() if patient else ""
+
+
 def _create(actor: Actor, case: Case, checked: CheckedScan, shelf: Shelf) -> Scan:
     scan = Scan.objects.create(
-        case=case, digest=checked.digest, facts=checked.facts, uploaded_by=actor.require_user()
+        case=case,
+        digest=checked.digest,
+        facts=checked.facts,
+        patient_digest=_patient_digest(case, checked.patient),
+        uploaded_by=actor.require_user(),
     )
     ScanFile.objects.bulk_create(
         ScanFile(

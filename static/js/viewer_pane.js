@@ -3,6 +3,7 @@
 import { Measures } from "./viewer_measures.js";
 import { Slices } from "./viewer_slices.js";
 
+const FONT = "600 14px Inter, sans-serif";
 const NEAR_PX = 4;
 const SAY_AFTER_MS = 400;
 const NOTCH = 40;
@@ -181,6 +182,7 @@ export class Pane {
     context.drawImage(this.drawn, 0, 0, size.width, size.height);
     if (slice && this.settings.overlay) this.paintOutline(context, place, dense, size);
     context.setTransform(dense, 0, 0, dense, 0, 0);
+    if (slice && this.settings.overlay) this.paintRegions(context, place);
     this.paintMeasures(context, place);
     this.tell();
   }
@@ -234,9 +236,23 @@ export class Pane {
     context.setLineDash([]);
   }
 
+  // Where readers have seen the finding instead.
+  paintRegions(context, place) {
+    context.font = FONT;
+    for (const { box, reader } of this.facts.regions.filter((region) => region.slice === this.index)) {
+      const [from, to] = [place.transformPoint(new DOMPoint(box[0], box[1])), place.transformPoint(new DOMPoint(box[2], box[3]))];
+      const path = new Path2D();
+      path.rect(from.x, from.y, to.x - from.x, to.y - from.y);
+      context.setLineDash([2, 4]);
+      this.line(context, path);
+      context.setLineDash([]);
+      this.write(context, reader, Math.min(from.x, to.x), Math.min(from.y, to.y) - 8);
+    }
+  }
+
   paintMeasures(context, place) {
     const spot = ([x, y]) => place.transformPoint(new DOMPoint(x, y));
-    context.font = "600 14px Inter, sans-serif";
+    context.font = FONT;
     for (const one of this.measures.on(this.index)) {
       const [a, b] = [spot(one.from), spot(one.to)];
       const path = new Path2D();

@@ -12,7 +12,7 @@ from classifier.models import Analysis, Case, Patient, Scan, User
 from classifier.services import waiting
 from tests.api.checks import actions, assert_problem, rows, stored_files
 from tests.api.conftest import MakeClient, Work
-from tests.conftest import NEURO, upload
+from tests.conftest import NEURO, Reads, upload
 from tests.ml.pictures import brain_png
 from tests.ml.volumes import dicom_slices, zipped
 from tests.worker import PROBABILITIES, prediction
@@ -52,6 +52,14 @@ def test_the_answer_is_the_class_with_probabilities_and_the_scans_address(api: A
     assert body["research_use_only"] is True
     assert "not a medical device" in body["notice"]
     assert api.get(body["scan"]).json()["analysis"]["outcome"] == "glioma"
+
+
+def test_who_reads_blind_gets_no_answer_but_the_scans_address(api: APIClient, answered, reads: Reads) -> None:
+    reads(blind=True)
+    answered()
+    response = predict(api)
+    assert_problem(response, 409, "answer_hidden")
+    assert response.json()["scan"] == f"http://testserver/api/v1/scans/{Scan.objects.get().pk}/"
 
 
 @pytest.mark.parametrize("outcome", ["uncertain", "refused"])

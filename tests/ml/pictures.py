@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import PIL.Image
+import pydicom
 from numpy.typing import NDArray
 from pydicom import uid
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
@@ -138,6 +139,17 @@ def written(file: FileDataset, preamble: bool = True) -> bytes:
     file.save_as(buffer, enforce_file_format=preamble)
     data = buffer.getvalue()
     return data if preamble else data[data.index(b"\x08\x00\x16\x00") :]
+
+
+def changed(data: bytes, **attributes: Any) -> bytes:
+    """A DICOM file with other ``attributes``, None to remove one."""
+    file = pydicom.dcmread(io.BytesIO(data))
+    for keyword, value in attributes.items():
+        if value is None:
+            delattr(file, keyword)
+        else:
+            setattr(file, keyword, value)
+    return written(file)
 
 
 def dicom_without_pixels(kind: uid.UID = uid.BasicTextSRStorage, modality: str = "SR") -> bytes:

@@ -35,7 +35,7 @@ def code_of(data: bytes, limits: Limits | None = None) -> str:
 
 def code_of_path(path: Path, limits: Limits | None = None) -> str:
     with pytest.raises(ImageError) as caught:
-        read_path(path, limits or Limits())
+        list(read_path(path, limits or Limits()))
     return caught.value.code
 
 
@@ -51,6 +51,10 @@ def test_members_come_with_their_names_and_bytes() -> None:
     assert [member.name for member in unpack(io.BytesIO(stored))] == list(files)
 
 
+SPANISH = "Léame\r\nEste disco contiene imágenes. Póngase en contacto con Radiología: Muñoz, Núñez.\r\n"
+FONT = b"\0\1\0\0\0\x0c\0\x80\0\3\0\x40OS/2" + bytes(200)
+ICON = b"\0\0\1\0\2\0\x10\x10\0\0\1\0\x20\0h\4\0\0\x26\0\0\0" + bytes(1200)
+
 NO_IMAGES = {
     "scan/": b"",
     "__MACOSX/scan/._a.png": b"\0\5\x16\7",
@@ -62,12 +66,38 @@ NO_IMAGES = {
     "disk/index": dicom_without_pixels(uid.MediaStorageDirectoryStorage, ""),
     "README": b"How to read this disc.",
     "README.TXT": b"How to read this disc.",
+    "LEEME.TXT": SPANISH.encode("cp1252"),
+    "LEAME.DOS": SPANISH.encode("cp850"),
+    "long.txt": SPANISH.encode("utf-8-sig") * 99,
+    "info.xml": b"<?xml version='1.0' encoding='ISO-8859-1'?>" + SPANISH.encode("latin-1"),
+    "AUTORUN.INF": SPANISH.encode("utf-16"),
+    "swapped.inf": b"\xfe\xff" + SPANISH.encode("utf-16-be") * 99,
+    "dos.txt": b"How to read this disc.\r\n\x1a",
+    "report.doc": bytes.fromhex("d0cf11e0a1b11ae1") + bytes(600),
+    "report.docx": zipped({"[Content_Types].xml": b"<Types/>", "word/document.xml": b"x"}),
+    "report.odt": zipped({"mimetype": b"application/vnd.oasis.opendocument.text"}, compression=0),
+    "report.rtf": b"{\\rtf1\\ansi Informe}",
+    "viewer.jar": zipped({"META-INF/MANIFEST.MF": b"Manifest-Version: 1.0", "a.class": bytes(9)}),
+    "viewer.cab": b"MSCF" + bytes(60),
+    "viewer.chm": b"ITSF" + bytes(60),
+    "viewer.ttf": FONT,
+    "viewer.woff2": b"wOF2" + bytes(60),
+    "viewer.ico": ICON,
+    "viewer/LOCKFILE": b"",
     "table.csv": b"a,b\n1,2\n",
     "report.pdf": b"%PDF-1.7\n" + bytes(range(256)),
     "viewer.exe": b"MZ\x90\0" + bytes(200),
     "report.dcm": dicom_without_pixels(uid.BasicTextSRStorage, "SR"),
     "shown.dcm": dicom_without_pixels(uid.GrayscaleSoftcopyPresentationStateStorage, "PR"),
     "raw.dcm": dicom_without_pixels(uid.RawDataStorage, "MR"),
+    "surface.dcm": dicom_without_pixels(uid.SurfaceSegmentationStorage, "SEG"),
+    "tracts.dcm": dicom_without_pixels(uid.TractographyResultsStorage, "MR"),
+    "hung.dcm": dicom_without_pixels(uid.HangingProtocolStorage, ""),
+    "palette.dcm": dicom_without_pixels(uid.ColorPaletteStorage, ""),
+    "XX_0001": dicom_without_pixels(uid.UID("1.3.46.670589.11.0.0.12.1"), "MR"),
+    "XX_0002": dicom_without_pixels(uid.UID("1.3.46.670589.11.0.0.12.2"), "MR"),
+    "XX_0003": dicom_without_pixels(uid.UID("1.3.46.670589.11.0.0.12.4"), "MR"),
+    "ge.dcm": dicom_without_pixels(uid.UID("1.2.840.113619.4.30"), "MR"),
     "outline.dcm": dicom_without_pixels(uid.RTStructureSetStorage, "RTSTRUCT"),
 }
 
@@ -91,11 +121,20 @@ def test_an_empty_archive_is_refused() -> None:
         SLICES[0],
         brain_dicom(modality="CT"),
         brain_dicom(SOPClassUID=uid.SegmentationStorage),
+        dicom_without_pixels(uid.UID("1.2.840.113619.4.3"), "MR"),
         SLICES[0][:200],
         PNG[:100],
         b"GIF89a" + bytes(50),
         b"\0" * 500,
         b"",
+        b"\xc3",
+        b"\xff\xfe",
+        bytes(range(0xA0, 0x100)) * 40,
+        SPANISH.encode("cp1252") + b"\0",
+        SPANISH.encode("utf-16")[:40] + bytes(200),
+        b"\0\1\0\0" + bytes(200),
+        b"\0\0\1\0" + bytes(200),
+        b"\0\0\1\0\1\0" + bytes(200),
     ],
 )
 def test_what_may_be_an_image_is_never_passed_over(data: bytes) -> None:
@@ -130,6 +169,13 @@ def test_an_archive_in_an_archive_is_refused() -> None:
     inner = zipped({"a.png": PNG})
     assert code_of(zipped({"b.png": PNG, "inner.zip": inner})) == "zip_nested"
     assert code_of(zipped({"inner.png": inner}, compression=zipfile.ZIP_STORED)) == "zip_nested"
+    with_report = zipped({"report.pdf": b"%PDF-1.7", "a.png": PNG}, compression=zipfile.ZIP_STORED)
+    assert code_of(zipped({"b.png": PNG, "inner.zip": with_report})) == "zip_nested"
+
+
+def test_an_archive_in_a_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "inner.zip").write_bytes(zipped({"a.png": PNG}))
+    assert code_of_path(tmp_path) == "image_unsupported"
 
 
 def test_bombs_are_refused_before_anything_is_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -219,15 +265,27 @@ def pack(request: pytest.FixtureRequest, tmp_path: Path) -> Pack:
 
 def test_a_folder_and_an_archive_give_the_series_that_they_hold(pack: Pack) -> None:
     scrambled = {f"disk/{7 * number % 5}": data for number, data in enumerate(SLICES)}
-    found = read_path(pack(scrambled | {"z/photo.png": PNG} | NO_IMAGES))
+    found = list(read_path(pack(scrambled | {"z/photo.png": PNG} | NO_IMAGES)))
     assert [series.image.facts.kind for series in found] == ["dicom", "png"]
     assert grade_order(found[0].image.slices) == list(range(5))
 
 
 def test_the_file_at_fault_is_named(pack: Pack) -> None:
     with pytest.raises(ImageError, match=r"^b/bad\.dcm: .*\.$") as caught:
-        read_path(pack({"a.dcm": SLICES[0], "b/bad.dcm": SLICES[1][:-80], "c.dcm": SLICES[2]}))
-    assert caught.value.code == "image_truncated"
+        list(read_path(pack({"a.png": PNG, "b/a.dcm": SLICES[0], "b/bad.dcm": SLICES[1][:-80]})))
+    assert (caught.value.code, caught.value.member) == ("image_truncated", 2)
+
+
+def test_series_come_one_by_one_and_each_is_held_against_the_limit_on_pixels(pack: Pack) -> None:
+    several = {f"{n}/{m}": data for n in range(3) for m, data in enumerate(dicom_slices(5, series=f"1.{n}"))}
+    path = pack(several | {"3/bad.dcm": SLICES[1][:-80]})
+    found = read_path(path, Limits(max_pixels=5 * 40 * 36))
+    assert [next(found).members for _ in range(3)] == [tuple(range(n, n + 5)) for n in (0, 5, 10)]
+    with pytest.raises(ImageError, match=r"^3/bad\.dcm: "):
+        next(found)
+    with pytest.raises(ImageError, match=r"^0/4: ") as caught:
+        next(read_path(path, Limits(max_pixels=5 * 40 * 36 - 1)))
+    assert caught.value.code == "image_too_large"
 
 
 def test_a_place_without_images_is_refused(pack: Pack) -> None:
@@ -243,7 +301,7 @@ def test_a_single_file_is_one_series(tmp_path: Path) -> None:
 def test_limits_hold_for_folders(tmp_path: Path) -> None:
     for number in range(6):
         (tmp_path / str(number)).write_bytes(PNG)
-    assert len(read_path(tmp_path)) == 6
+    assert len(list(read_path(tmp_path))) == 6
     assert code_of_path(tmp_path, Limits(max_files=5)) == "too_many_files"
     assert code_of_path(tmp_path, Limits(max_files=1)) == "too_many_files"
     assert code_of_path(tmp_path, Limits(max_total_bytes=5 * len(PNG))) == "too_many_bytes"
@@ -251,11 +309,11 @@ def test_limits_hold_for_folders(tmp_path: Path) -> None:
 
 def test_an_absent_path_is_an_os_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        read_path(tmp_path / "absent")
+        list(read_path(tmp_path / "absent"))
 
 
 @pytest.mark.data
 def test_the_real_volumes_in_a_folder_are_read_but_for_the_one_that_is_refused(data: Path) -> None:
     with pytest.raises(ImageError, match=r"edge_4d.*time series of 10 volumes") as caught:
-        read_path(data / "volumes")
+        list(read_path(data / "volumes"))
     assert (caught.value.code, caught.value.member) == ("nifti_4d", 0)

@@ -29,12 +29,12 @@ def test_the_temperature_that_was_put_in_is_found(temperature: float) -> None:
 
 
 def test_the_tumour_threshold_is_the_lowest_that_keeps_the_specificity() -> None:
-    healthy = np.linspace(0.0, 0.4, 100)
+    healthy = np.arange(100) / 250
     tumour = np.concatenate([healthy, np.full(50, 0.9)])
     probabilities = np.stack([tumour, 0 * tumour, 1 - tumour, 0 * tumour], axis=1)
     targets = np.array([2] * 100 + [0] * 50)
     threshold = calibrate.tumour_threshold(probabilities, targets)
-    assert np.mean(healthy < threshold) == pytest.approx(calibrate.SPECIFICITY, abs=0.011)
+    assert np.mean(healthy < threshold) == pytest.approx(calibrate.SPECIFICITY)
 
 
 def test_the_tumour_threshold_never_exceeds_one_half() -> None:
@@ -90,3 +90,10 @@ def test_the_level_of_an_outline_is_the_one_that_agrees_best_with_the_experts() 
     found = calibrate.outline(masks, truths, targets)
     assert 0.22 <= found["mask"] < 0.42
     assert found["mask_area"] == pytest.approx(1 / 16)
+
+
+def test_what_is_refused_lies_half_as_far_out_again_as_what_one_in_a_hundred_exceeds() -> None:
+    known = heads(300)
+    familiar = calibrate.familiar(known, np.array(["a"] * 300), np.zeros((0, 3), np.float32))
+    usual = np.quantile(familiar.distance(known), 0.99)
+    assert calibrate.limits(familiar, known)["distance"] == pytest.approx(1.5 * usual, abs=1e-5)

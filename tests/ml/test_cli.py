@@ -93,14 +93,16 @@ def test_predict_says_and_draws_where(
     predictor = seeing(tmp_path, monkeypatch, BrightIsTumour())
     (tmp_path / "sick.png").write_bytes(to_png(head((60.0, 80.0, 14.0))))
     (tmp_path / "well.png").write_bytes(to_png(head()))
-    files = [str(tmp_path / name) for name in ("sick.png", "well.png")]
+    (tmp_path / "later").mkdir()
+    (tmp_path / "later" / "sick.png").write_bytes(to_png(head((60.0, 80.0, 14.0))))
+    files = [str(tmp_path / name) for name in ("sick.png", "well.png", "later/sick.png")]
     overlays = tmp_path / "drawn"
     command = ["predict", "--bundle", str(predictor.directory), "--overlays", str(overlays), *files]
     assert program.main(command) == 0
-    sick, well, _ = capsys.readouterr().out.splitlines()
+    sick, well, _later, _notice = capsys.readouterr().out.splitlines()
     assert "Outlined on slice 1 around (60, 80): " in sick and "pixels across" in sick
     assert "notumor" in well and "Outlined" not in well
-    assert [path.name for path in overlays.iterdir()] == ["sick-1.png"]
+    assert sorted(path.name for path in overlays.iterdir()) == ["1-sick-1.png", "3-sick-1.png"]
 
 
 def test_evaluate_prints_and_writes_the_figures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -20,7 +20,16 @@ from pydicom.encaps import generate_frames
 
 from ml import dicom_pixels
 from ml.images import ImageError, Limits, read, sniff
-from tests.ml.pictures import brain, brain_dicom, bytes_of, data_set, dicom_without_pixels, saved, written
+from tests.ml.pictures import (
+    brain,
+    brain_dicom,
+    bytes_of,
+    changed,
+    data_set,
+    dicom_without_pixels,
+    saved,
+    written,
+)
 
 HEAD = brain()
 STORED = np.rint(HEAD * 1200).astype(np.uint16)
@@ -91,6 +100,46 @@ def test_every_uncompressed_syntax_gives_the_head(syntax: uid.UID) -> None:
 @pytest.mark.parametrize("syntax", LOSSLESS, ids=lambda syntax: syntax.keyword)
 def test_a_lossless_syntax_gives_exactly_what_was_stored(syntax: uid.UID) -> None:
     assert np.array_equal(only(compressed(syntax)), only(brain_dicom()))
+
+
+LEFT_ALIGNED = {"BitsStored": 12, "HighBit": 15}
+
+
+@pytest.mark.parametrize("syntax", NATIVE, ids=lambda syntax: syntax.keyword)
+@pytest.mark.parametrize("lowest", [0, -600])
+def test_samples_in_the_upper_bits_of_their_cells_are_read(syntax: uid.UID, lowest: int) -> None:
+    stored = STORED if lowest == 0 else STORED.astype(np.int16) + lowest
+    left = brain_dicom(pixels=stored << 4, syntax=syntax, **LEFT_ALIGNED)
+    assert np.array_equal(only(left), only(brain_dicom(pixels=stored)))
+    assert read(left).facts.bits == 12
+
+
+@pytest.mark.parametrize("syntax", LOSSLESS, ids=lambda syntax: syntax.keyword)
+def test_samples_in_the_upper_bits_are_read_however_they_are_compressed(syntax: uid.UID) -> None:
+    whole = compressed(syntax, STORED << 4)
+    assert np.array_equal(only(changed(whole, **LEFT_ALIGNED)), only(brain_dicom()))
+
+
+def test_what_lies_below_a_sample_is_no_part_of_it() -> None:
+    crowded = (STORED << 4) | np.arange(STORED.size, dtype=np.uint16).reshape(STORED.shape) % 16
+    assert np.array_equal(only(brain_dicom(pixels=crowded, **LEFT_ALIGNED)), only(brain_dicom()))
+
+
+@pytest.mark.parametrize("high", [None, 10, 15, 16, 200])
+@pytest.mark.parametrize("lowest", [0, -600])
+def test_samples_in_the_lower_bits_are_read_though_the_highest_bit_is_wrong(
+    high: int | None, lowest: int
+) -> None:
+    stored = STORED if lowest == 0 else STORED.astype(np.int16) + lowest
+    assert np.array_equal(
+        only(brain_dicom(pixels=stored, BitsStored=12, HighBit=high)), only(brain_dicom(pixels=stored))
+    )
+
+
+@pytest.mark.parametrize("syntax", LOSSLESS, ids=lambda syntax: syntax.keyword)
+def test_a_compressed_sample_is_never_looked_for_above_its_own_bits(syntax: uid.UID) -> None:
+    narrow = compressed(syntax, STORED, BitsStored=12, HighBit=11)
+    assert np.array_equal(only(changed(narrow, HighBit=15)), only(brain_dicom()))
 
 
 @pytest.mark.parametrize("syntax", LOSSLESS, ids=lambda syntax: syntax.keyword)

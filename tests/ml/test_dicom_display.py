@@ -42,27 +42,27 @@ def test_monochrome1_is_windowed_before_it_is_turned() -> None:
 
 
 def test_the_window_of_the_file_is_used() -> None:
-    pixels = only(brain_dicom(WindowCenter=600.5, WindowWidth=601))
-    assert same(pixels, np.clip((STORED - 300.0) / 600, 0, 1), 0.01)
+    pixels = only(brain_dicom(WindowCenter=750.5, WindowWidth=901))
+    assert same(pixels, np.clip((STORED - 300.0) / 900, 0, 1), 0.01)
 
 
 def test_the_first_of_several_windows_is_used() -> None:
-    several = brain_dicom(WindowCenter=[600.5, 10], WindowWidth=[601, 20])
-    assert np.array_equal(only(several), only(brain_dicom(WindowCenter=600.5, WindowWidth=601)))
+    several = brain_dicom(WindowCenter=[750.5, 10], WindowWidth=[901, 20])
+    assert np.array_equal(only(several), only(brain_dicom(WindowCenter=750.5, WindowWidth=901)))
 
 
 def test_the_window_applies_to_rescaled_values() -> None:
     rescale = {"RescaleSlope": 2, "RescaleIntercept": -500}
-    rescaled = brain_dicom(WindowCenter=700.5, WindowWidth=1201, **rescale)
-    assert same(only(rescaled), np.clip((STORED - 300.0) / 600, 0, 1), 0.01)
+    rescaled = brain_dicom(WindowCenter=1000.5, WindowWidth=1801, **rescale)
+    assert same(only(rescaled), np.clip((STORED - 300.0) / 900, 0, 1), 0.01)
 
 
 def test_an_exact_and_a_sigmoid_window_follow_their_formula() -> None:
-    window = {"WindowCenter": 600, "WindowWidth": 600}
+    window = {"WindowCenter": 750, "WindowWidth": 900}
     exact = only(brain_dicom(VOILUTFunction="LINEAR_EXACT", **window))
-    assert same(exact, np.clip((STORED - 300.0) / 600, 0, 1), 1e-3)
+    assert same(exact, np.clip((STORED - 300.0) / 900, 0, 1), 1e-3)
     sigmoid = only(brain_dicom(VOILUTFunction="SIGMOID", **window))
-    assert same(sigmoid, 1 / (1 + np.exp(-4 * (STORED - 600.0) / 600)), 1e-3)
+    assert same(sigmoid, 1 / (1 + np.exp(-4 * (STORED - 750.0) / 900)), 1e-3)
 
 
 @pytest.mark.parametrize(
@@ -73,6 +73,16 @@ def test_a_window_that_shows_nothing_is_not_used(centre: Any, width: Any) -> Non
     assert same(only(brain_dicom(WindowCenter=centre, WindowWidth=width)), HEAD)
 
 
+@pytest.mark.parametrize("negative", [False, True])
+def test_a_window_that_burns_out_much_of_the_head_is_not_used(negative: bool) -> None:
+    brightest = np.percentile(STORED[HEAD > 0.1], [95, 60])
+    for top, is_used in zip(brightest, (True, False), strict=True):
+        centre = 1200 - top / 2 if negative else top / 2
+        stored = {"pixels": 1200 - STORED, "PhotometricInterpretation": "MONOCHROME1"} if negative else {}
+        shown = only(brain_dicom(WindowCenter=centre, WindowWidth=top, **stored))
+        assert same(shown, np.clip(STORED / top, 0, 1) if is_used else HEAD)
+
+
 def lookup(first: int, entries: NDArray[np.uint16]) -> Sequence:
     item = Dataset()
     item.add_new("LUTDescriptor", "SS" if first < 0 else "US", [len(entries), first, 16])
@@ -81,9 +91,9 @@ def lookup(first: int, entries: NDArray[np.uint16]) -> Sequence:
 
 
 def test_a_voi_table_is_used() -> None:
-    entries = np.linspace(0, 60_000, 601).astype(np.uint16)
+    entries = np.linspace(0, 60_000, 901).astype(np.uint16)
     table = brain_dicom(VOILUTSequence=lookup(300, entries))
-    assert same(only(table), np.clip((STORED - 300.0) / 600, 0, 1), 0.01)
+    assert same(only(table), np.clip((STORED - 300.0) / 900, 0, 1), 0.01)
 
 
 def test_a_modality_table_is_used() -> None:

@@ -60,6 +60,15 @@ def test_no_text_of_the_standard_carries_a_name_through() -> None:
     assert NAME.encode() not in nameless(data)
 
 
+def test_what_stands_before_the_data_set_goes() -> None:
+    file = header(brain_dicom())
+    file.file_meta.SourceApplicationEntityTitle = NAME
+    file.file_meta.PrivateInformationCreatorUID = "1.2.3"
+    file.file_meta.PrivateInformation = NAME.encode()
+    assert written(file).count(NAME.encode()) == 2
+    assert NAME.encode() not in nameless(written(file))
+
+
 def test_dates_numbers_and_ages_of_the_patient_go() -> None:
     data = brain_dicom(
         PatientBirthDate="19600102",
@@ -87,6 +96,14 @@ def test_the_picture_reads_as_before(syntax: uid.UID) -> None:
 def test_a_file_without_preamble_and_one_of_compressed_frames_read_as_before() -> None:
     for data in (brain_dicom(preamble=False), compressed(uid.JPEG2000Lossless)):
         assert np.array_equal(read(data).slices[0], read(nameless(data)).slices[0])
+
+
+def test_samples_in_the_upper_bits_of_their_cells_stay_there_and_read_as_before() -> None:
+    stored = np.rint(brain(0) * 1200).astype(np.uint16)
+    left = brain_dicom(pixels=stored << 4, BitsStored=12, HighBit=15)
+    kept = header(nameless(left))
+    assert (kept.BitsStored, kept.HighBit, kept.PixelData) == (12, 15, header(left).PixelData)
+    assert np.array_equal(read(nameless(left)).slices[0], read(brain_dicom(pixels=stored)).slices[0])
 
 
 def test_frames_of_an_enhanced_image_keep_their_places() -> None:
@@ -139,7 +156,11 @@ def test_a_sequence_where_none_belongs_goes() -> None:
 
 @pytest.mark.parametrize(
     ("attributes", "code"),
-    [({"BurnedInAnnotation": "YES"}, "dicom_burned_in"), ({"BurnedInAnnotation": "NO"}, None)],
+    [
+        ({"BurnedInAnnotation": "YES"}, "dicom_burned_in"),
+        ({"BurnedInAnnotation": "yes"}, "dicom_burned_in"),
+        ({"BurnedInAnnotation": "NO"}, None),
+    ],
 )
 def test_a_picture_that_names_the_patient_itself_is_refused(attributes: Any, code: str | None) -> None:
     data = brain_dicom(**attributes)

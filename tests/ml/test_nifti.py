@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ml.images import CODES, Image, ImageError, Limits, read, read_series, sniff
-from tests.ml.volumes import head, nifti
+from tests.ml.volumes import by_quaternion, head, nifti
 
 HEAD = head()
 RIGHT, FRONT, UP = HEAD.shape
@@ -141,12 +141,34 @@ def test_a_tilted_volume_is_oblique_and_keeps_the_nearest_hanging() -> None:
         {"srow_y": np.nan},
         {"srow_z": np.inf},
         {"sform_code": 0, "qform_code": 1, "quatern_b": 3.0},
+        {"srow_x": 0, "qform_code": 1, "pixdim": [1, -1, 1, 1, 0, 0, 0, 0]},
     ],
 )
 def test_a_volume_without_a_possible_orientation_is_read_and_says_so(header: dict[str, Any]) -> None:
     image = read(nifti(HEAD, **header))
     assert (image.facts.plane, image.facts.orientation) == (None, None)
     assert len(image.slices) == UP
+
+
+@pytest.mark.parametrize("sign", [0, 2, np.nan])
+def test_a_sign_of_the_third_axis_that_is_not_said_is_plus(sign: float) -> None:
+    unsaid = read(by_quaternion(HEAD, pixdim=[sign, 1, 1, 5, 0, 0, 0, 0]))
+    assert unsaid.facts == read(by_quaternion(HEAD)).facts and unsaid.facts.orientation == ("R", "A")
+    assert same(unsaid, read(by_quaternion(HEAD)))
+    turned = read(by_quaternion(HEAD, pixdim=[-1, 1, 1, 5, 0, 0, 0, 0]))
+    assert np.array_equal(turned.slices[0], unsaid.slices[-1])
+
+
+@pytest.mark.parametrize("row", [0, np.nan])
+def test_an_impossible_matrix_does_not_hide_a_good_quaternion(row: float) -> None:
+    empty = {"sform_code": 1, "srow_x": [row] * 4, "srow_y": [0] * 4, "srow_z": [0] * 4}
+    assert read(by_quaternion(HEAD, **empty)).facts == read(by_quaternion(HEAD)).facts
+    assert same(read(by_quaternion(HEAD, **empty)), read(by_quaternion(HEAD)))
+
+
+def test_a_good_matrix_wins_over_a_quaternion() -> None:
+    rows = {"srow_x": [2, 0, 0, 0], "srow_y": [0, 2, 0, 0], "srow_z": [0, 0, 5, 0]}
+    assert read(by_quaternion(HEAD, sform_code=1, **rows)).facts.spacing_mm == (2, 2)
 
 
 def test_spacing_that_is_none_is_not_told() -> None:

@@ -198,6 +198,17 @@ def test_slices_of_a_volume_without_brain_are_not_judged(
     assert answer.outcome == "notumor" and answer.slices[0].tumour_probability > 0.9
 
 
+def test_a_slice_that_is_not_judged_is_not_outlined_in_a_scan_that_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: BrightIsTumour
+) -> None:
+    scalp = np.zeros((200, 160), np.float32)
+    scalp[90:110, 70:90] = 1.0
+    slices = [head(SPOT) if i == 6 else head() for i in range(12)]
+    answer = seeing(tmp_path, monkeypatch, engine).predict(image(scalp, *slices, scalp))
+    assert answer.outcome == "glioma" and answer.slices[0].mask_area_px
+    assert list(answer.masks) == [7]
+
+
 def test_a_few_pictures_are_all_judged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: BrightIsTumour
 ) -> None:

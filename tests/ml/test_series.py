@@ -16,7 +16,7 @@ from pydicom import uid
 
 from ml import dicom_pixels
 from ml.images import CODES, ImageError, Limits, Series, grouped, read, read_path, read_series
-from tests.ml.pictures import brain_dicom, brain_png, data_set, dicom_without_pixels, written
+from tests.ml.pictures import brain_dicom, brain_png, changed, data_set, dicom_without_pixels, written
 from tests.ml.test_dicom import recoded
 from tests.ml.volumes import (
     AXIAL,
@@ -45,16 +45,6 @@ def refused(sources: list[Any], limits: Limits | None = None) -> ImageError:
         read_series(sources, limits or Limits())
     assert caught.value.code in CODES
     return caught.value
-
-
-def changed(data: bytes, **attributes: Any) -> bytes:
-    file = pydicom.dcmread(io.BytesIO(data))
-    for keyword, value in attributes.items():
-        if value is None:
-            delattr(file, keyword)
-        else:
-            setattr(file, keyword, value)
-    return written(file)
 
 
 def changed_syntax(data: bytes, syntax: uid.UID) -> bytes:
@@ -140,6 +130,11 @@ def test_small_deviations_are_no_gaps() -> None:
     assert not facts.gaps and facts.slice_spacing_mm == pytest.approx(4, abs=0.11)
 
 
+def test_slices_unevenly_spaced_are_noted_though_none_is_missing() -> None:
+    files = [changed(data, ImagePositionPatient=[0, 0, 4 * n + 2 * (n > 2)]) for n, data in enumerate(FILES)]
+    assert only(files).image.facts.gaps
+
+
 def test_one_file_tells_the_spacing_that_it_announces() -> None:
     assert only([changed(FILES[0], SpacingBetweenSlices=-6.5)]).image.facts.slice_spacing_mm == 6.5
     assert only([changed(FILES[0], SpacingBetweenSlices=0)]).image.facts.slice_spacing_mm is None
@@ -162,6 +157,14 @@ def test_a_series_that_mixes_localisers_is_split_by_orientation_and_size() -> No
     small = dicom_slices(2, volume=grades(2)[:, :32, :34], step=9)
     found = read_series([planes[0][0], planes[1][0], small[0], planes[0][1], planes[1][1], small[1]])
     assert [series.members for series in found] == [(0, 3), (1, 4), (2, 5)]
+
+
+def test_slices_of_one_size_and_other_pixel_spacings_are_series_of_their_own() -> None:
+    fine = [changed(data, PixelSpacing=[0.25, 0.375]) for data in FILES[3:]]
+    found = read_series([*FILES[:3], *fine])
+    assert [series.image.facts.spacing_mm for series in found] == [(0.5, 0.75), (0.25, 0.375)]
+    written_otherwise = [changed(data, PixelSpacing=[0.5001, 0.75]) for data in FILES[3:]]
+    assert len(only([*FILES[:3], *written_otherwise]).members) == 6
 
 
 def test_files_without_a_series_are_series_of_their_own() -> None:
@@ -335,7 +338,7 @@ def test_a_series_with_a_damaged_file_is_read_or_refused(changes: list[tuple[int
 
 @pytest.mark.data
 def test_every_real_dicom_file_is_read(data: Path) -> None:
-    found = read_path(data / "dicom")
+    found = list(read_path(data / "dicom"))
     files = sorted((data / "dicom").iterdir())
     for path in files:
         assert [one.image.facts.kind for one in read_path(path)] == ["dicom"]

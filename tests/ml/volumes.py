@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from pydicom import uid
 from pydicom.dataset import Dataset
 
-from tests.ml.pictures import brain_dicom
+from tests.ml.pictures import brain_dicom, changed
 
 Volume = NDArray[Any]
 
 AXIAL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 CORONAL = (1.0, 0.0, 0.0, 0.0, 0.0, -1.0)
 SAGITTAL = (0.0, 1.0, 0.0, 0.0, 0.0, -1.0)
+WATER, FAT = ["DERIVED", "PRIMARY", "DIXON", "WATER"], ["DERIVED", "PRIMARY", "DIXON", "FAT"]
 SERIES = "1.2.826.0.1.3680043.8.498.77"
 
 
@@ -58,12 +59,25 @@ def nifti(
     image = kind(volume, np.diag([*sizes, 1.0][:4]))
     wanted = nibabel.orientations.axcodes2ornt(axes)
     turns = nibabel.orientations.ornt_transform(nibabel.orientations.io_orientation(image.affine), wanted)
-    data = bytearray(image.as_reoriented(turns).to_bytes())
+    data = _with_fields(image.as_reoriented(turns), header)
+    return gzip.compress(data, 1, mtime=0) if compressed else data
+
+
+def by_quaternion(volume: Volume, **header: Any) -> bytes:
+    """A NIfTI-1 volume with slices 5 mm apart, placed by its qform alone unless ``header`` says otherwise."""
+    image = nibabel.Nifti1Image(volume, np.diag([1.0, 1.0, 5.0, 1.0]))
+    image.set_qform(image.affine, 1)
+    image.set_sform(image.affine, 0)
+    return _with_fields(image, header)
+
+
+def _with_fields(image: Any, header: Mapping[str, Any]) -> bytes:
+    data = bytearray(image.to_bytes())
     fields = image.header.__class__(bytes(data[: image.header.sizeof_hdr]), check=False)
     for name, value in header.items():
         fields[name] = value
     data[: image.header.sizeof_hdr] = fields.binaryblock
-    return gzip.compress(bytes(data), 1, mtime=0) if compressed else bytes(data)
+    return bytes(data)
 
 
 def dicom_slices(
@@ -92,6 +106,21 @@ def dicom_slices(
         )
         for number, pixels in enumerate(stored)
     ]
+
+
+def two_passes(count: int = 4, **second: Any) -> tuple[list[bytes], list[bytes]]:
+    """Two images at each position: the second pass is brighter and numbered after the first."""
+    first = dicom_slices(count, ImageType=WATER, EchoTime=2.3)
+    other = dicom_slices(volume=grades(count) + 2000, ImageType=WATER, EchoTime=2.3)
+    later = [
+        changed(data, **{"SOPInstanceUID": f"1.2.9.{n}", "InstanceNumber": count + n + 1} | second)
+        for n, data in enumerate(other)
+    ]
+    return first, later
+
+
+def interleaved(one: list[bytes], other: list[bytes]) -> list[bytes]:
+    return [data for both in zip(one, other, strict=True) for data in both]
 
 
 def grades(count: int) -> Volume:

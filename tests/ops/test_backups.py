@@ -198,6 +198,27 @@ def test_a_database_that_fails_half_way_leaves_rows_and_files_as_they_were(
     assert (other.patients, other.files) == (["MRN-1", "MRN-2"], later.files)
 
 
+def test_a_restore_that_fails_leaves_none_of_the_backups_files_behind(
+    portals: Portals, source: Portal, later: Portal, tmp_path: Path
+) -> None:
+    whole, broken = tmp_path / "later.tar", tmp_path / "broken.tar"
+    later.manage("backup", str(whole))
+    rewrite(whole, broken, database=lambda dump: dump[: len(dump) * 3 // 4])
+    other = portals.copy(source)
+    other.refuses("restore", "--replace", str(broken))
+    assert (other.patients, other.files) == (["MRN-1"], source.files)
+
+
+def test_a_restore_brings_back_the_bytes_of_a_file_that_was_altered(
+    portals: Portals, source: Portal, backup: Path
+) -> None:
+    other = portals.copy(source)
+    altered = other.folder / "scans" / min(other.files)
+    altered.write_bytes(b"something else")
+    other.manage("restore", "--replace", str(backup))
+    assert other.files == source.files
+
+
 def test_a_lost_file_is_told_and_the_rest_is_saved(portals: Portals, later: Portal, tmp_path: Path) -> None:
     other = portals.copy(later)
     lost, *kept = sorted(other.files)

@@ -1,5 +1,6 @@
 """Reading as a department wants it, and signing off, on the pages."""
 
+import html
 import io
 from collections.abc import Callable
 from typing import Any
@@ -99,7 +100,12 @@ def test_a_box_in_words_says_where_the_finding_is(browser: Client, analysis: Ana
     sent = {"verdict": "agree", "wrong_region": "on", "region": "1: 10, 20, 30, 40"}
     assert review(browser, analysis, **sent).status_code == 302
     assert Review.objects.get().region == {"slice": 0, "box": [10, 20, 30, 40]}
-    assert "wrong region" in words(page(browser, "case", analysis.scan.case_id))
+    case = page(browser, "case", analysis.scan.case_id)
+    assert "wrong region seen elsewhere on slice 1" in words(case)
+    address = f"{reverse('scan', args=[analysis.scan_id])}?analysis={analysis.pk}&amp;slice=1"
+    assert address in case.content.decode()
+    viewer = html.unescape(browser.get(html.unescape(address)).content.decode())
+    assert '"regions": [{"box": [10, 20, 30, 40], "slice": 0, "reader": "alice"}]' in viewer
 
 
 def test_an_outline_can_be_called_wrong_whatever_the_answer(

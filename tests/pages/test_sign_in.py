@@ -86,6 +86,14 @@ def test_repeated_failures_lock_out_with_a_page_that_says_how_long(alice: User, 
     assert last_event().actor_name == "alice"
 
 
+def test_a_lock_out_is_of_one_name_at_one_address(alice: User, rita: User, client: Client) -> None:
+    for _ in range(settings.AXES_FAILURE_LIMIT):
+        sign_in(client, password="wrong")
+    assert sign_in(client).status_code == 429
+    assert sign_in(Client(REMOTE_ADDR="192.0.2.7")).status_code == 302
+    assert sign_in(Client(), name="rita").status_code == 302
+
+
 def test_signing_out_ends_the_session_and_is_recorded(alice: User, browser: Client) -> None:
     response = browser.post(reverse("sign_out"), follow=True)
     assert "You have signed out." in words(response)

@@ -6,11 +6,20 @@ from pathlib import Path
 import pytest
 from django.core.files.storage import default_storage
 from django.db import OperationalError, transaction
+from pytest_django.fixtures import Settings
 
 from classifier.audit import Actor
 from classifier.errors import UserFacingError
 from classifier.models import Case, Scan
-from classifier.services.files import CheckedScan, read_scans, safe_name, stored, unpacked
+from classifier.services.files import (
+    CheckedScan,
+    Incoming,
+    read_scans,
+    safe_name,
+    stored,
+    unpacked,
+    within_limits,
+)
 from classifier.storage import LocalScanStorage
 from tests.conftest import upload
 from tests.intake import upload_scans
@@ -100,3 +109,12 @@ def test_a_name_is_shown_without_what_could_mislead(name: str, shown: str) -> No
 def test_the_file_that_is_bad_is_named_by_its_place() -> None:
     with pytest.raises(UserFacingError, match=r"File 2 of 3: The file is empty\."):
         read(upload(brain_png()), upload(b""), upload(brain_png(1)))
+
+
+def test_files_that_are_too_large_together_are_refused_though_none_is_alone(settings: Settings) -> None:
+    settings.MAX_UPLOAD_TOTAL_BYTES = 10
+    sent = [Incoming(b"123456", "first.png", 0), Incoming(b"12345", "second.png", 1)]
+    assert within_limits(sent[:1]) == sent[:1]
+    with pytest.raises(UserFacingError) as refused:
+        within_limits(sent)
+    assert (refused.value.code, refused.value.status) == ("too_many_bytes", 413)

@@ -127,6 +127,13 @@ def test_a_weak_password_is_not_set(as_ada: Actor, alice: User) -> None:
     assert not AuditEvent.objects.exists()
 
 
+def test_a_password_has_twelve_characters_at_least(as_ada: Actor, alice: User) -> None:
+    short, enough = "vorhang-7-x", "vorhang-7-xy"
+    assert refused_code(lambda: reset_password(actor=as_ada, user=alice, password=short)) == "password_weak"
+    reset_password(actor=as_ada, user=alice, password=enough)
+    assert User.objects.get(pk=alice.pk).check_password(enough)
+
+
 def test_a_change_of_access_is_in_force_at_once(as_ada: Actor, alice: User) -> None:
     assert alice.may_upload
     after = change_access(actor=as_ada, user=alice, roles=["reviewer"], departments=[NEURO])

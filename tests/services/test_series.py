@@ -7,6 +7,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile, TemporaryUploadedFile
 from pytest_django.fixtures import Settings
 
+from classifier import inference
 from classifier.audit import Actor
 from classifier.errors import UserFacingError
 from classifier.models import Analysis, AuditEvent, Case, Scan, ScanFile
@@ -15,7 +16,7 @@ from classifier.services.uploads import upload_each
 from tests.conftest import upload
 from tests.intake import upload_scans
 from tests.ml.pictures import brain_png
-from tests.ml.volumes import dicom_slices, head, nifti, zipped
+from tests.ml.volumes import FAT, dicom_slices, head, interleaved, nifti, two_passes, zipped
 from tests.services.test_scans import stored_files
 
 OTHER_SERIES = "1.2.826.0.1.3680043.8.498.78"
@@ -65,6 +66,33 @@ def test_the_digest_of_a_scan_is_over_those_of_its_files(
     [result] = upload_scans(actor=as_alice, case=case, files=sent(slices))
     digests = "".join(hashlib.sha256(data).hexdigest() for data in slices)
     assert result.scan.digest == hashlib.sha256(digests.encode()).hexdigest()
+
+
+def test_water_and_fat_of_one_series_are_two_scans_and_nothing_is_lost(
+    as_alice: Actor, case: Case, rung: list[str]
+) -> None:
+    water, fat = two_passes(ImageType=FAT)
+    results = upload_each(actor=as_alice, case=case, files=sent(interleaved(water, fat)))
+    assert [result.state for result in results] == ["accepted"] * 8
+    scans = [result.scan for result in results[:2]]
+    assert [result.scan for result in results] == scans * 4
+    for scan, files in zip(scans, (water, fat), strict=True):
+        assert scan is not None and (scan.facts["frames"], scan.facts["slice_spacing_mm"]) == (4, 4.0)
+        with originals(scan) as paths:
+            assert [path.read_bytes() for path in paths] == files
+            assert len(inference.read_volume(paths).slices) == 4
+    assert Analysis.objects.count() == 2
+
+
+def test_an_archive_of_water_and_fat_says_that_it_holds_two_scans_and_is_known_again(
+    as_alice: Actor, case: Case, rung: list[str]
+) -> None:
+    files = {f"IM{number}": data for number, data in enumerate(interleaved(*two_passes(ImageType=FAT)))}
+    [first] = upload_each(actor=as_alice, case=case, files=[upload(zipped(files), "study.zip")])
+    assert (first.state, first.words) == ("accepted", "Holds 2 scans.")
+    backwards = dict(reversed(files.items()))
+    [again] = upload_each(actor=as_alice, case=case, files=[upload(zipped(backwards), "study.zip")])
+    assert (again.state, Scan.objects.count(), ScanFile.objects.count()) == ("already_there", 2, 8)
 
 
 def test_the_same_series_again_is_the_same_scan_in_whatever_order_it_comes(

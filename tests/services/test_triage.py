@@ -78,3 +78,12 @@ def test_the_same_bytes_again_leave_a_case_where_it_stands_and_a_new_scan_makes_
     assert standing() == Triage.REVIEWED
     upload_scans(actor=as_alice, case=case, files=[upload(brain_png(seed=5))])
     assert standing() == Triage.WAITING
+
+
+def test_no_tumour_is_said_of_no_case_with_a_scan_that_is_not_yet_analysed(
+    scan: Scan, worker: Worker, as_alice: Actor, case: Case
+) -> None:
+    worker.finish(scan, prediction("notumor"))
+    assert Case.objects.get().outcome == "notumor"
+    upload_scans(actor=as_alice, case=case, files=[upload(brain_png(seed=5))])
+    assert Case.objects.get().outcome == ""

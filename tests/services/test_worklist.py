@@ -252,6 +252,11 @@ def test_an_export_names_what_left_and_keeps_what_is_hidden(
     assert event.detail["cases"] == [row.case.pk.hex for row in rows]
 
 
+def test_an_export_is_recorded_before_it_leaves(as_alice: Actor, case: Case) -> None:
+    [row] = next(worklist.export_worklist(actor=as_alice, filters=Filters()))
+    assert AuditEvent.objects.get(action=Action.EXPORTED).detail["cases"] == [row.case.pk.hex]
+
+
 def test_an_export_goes_through_every_page(
     make_case: MakeCase, as_alice: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
