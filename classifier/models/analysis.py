@@ -205,6 +205,11 @@ class Analysis(models.Model):
         return self.status == self.Status.RUNNING and self.slices_total > 0
 
     @property
+    def names_a_class(self) -> bool:
+        """Whether a reader can agree with it."""
+        return self.outcome in Label.values
+
+    @property
     def suspects_tumour(self) -> bool:
         return self.outcome in TUMOUR_OUTCOMES
 

@@ -52,7 +52,7 @@ class ReviewForm(forms.Form):
         self.auto_id = f"review-{analysis.pk}-%s"
         verdict = self.fields["verdict"]
         assert isinstance(verdict, forms.ChoiceField)  # noqa: S101 - declared above
-        if analysis.outcome not in Label.values:
+        if not analysis.names_a_class:
             verdict.choices = [
                 (Review.Verdict.CORRECT, _("I see")),
                 (Review.Verdict.CANNOT_TELL, Review.Verdict.CANNOT_TELL.label),

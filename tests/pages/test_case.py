@@ -271,6 +271,8 @@ def test_there_is_no_agreeing_where_there_is_no_answer(browser: Client, scan: Sc
     assert "I see Cannot tell Your answer" in words(page)
     assert "Another answer" not in words(page)
     assert review(browser, analysis, verdict="agree").status_code == 400
+    review(browser, analysis, verdict="correct", label="glioma")
+    assert "alice says: Glioma" in words(page_of(browser, scan))
 
 
 def test_an_unfinished_analysis_cannot_be_reviewed(browser: Client, scan: Scan) -> None:

@@ -332,7 +332,8 @@ def test_the_timeline_tells_reading_and_signing_in_words(browser: Client, analys
     sign(browser, analysis)
     sign(browser, analysis, reason="A slip.")
     browser.get(reverse("report_pdf", args=[Report.objects.latest("version").pk]))
-    told = words(page(browser, "case_history", analysis.scan.case_id))
+    history = reverse("case_history", args=[analysis.scan.case_id])
+    told = words(browser.get(history, {"looks": "yes"}))
     for sentence in (
         "alice reviewed: agree, Glioma, wrong region",
         "alice signed the report: Glioma",
