@@ -74,6 +74,7 @@ CARDS = frozenset(
         gettext_noop(
             "Nearly all meningiomas and pituitary tumours are of one collection, on T1 after contrast."
         ),
+        gettext_noop("lowest threshold with specificity 0.9 on validation"),
         gettext_noop("No healthy slice of a tumour patient was learnt: many are called a tumour."),
         gettext_noop(
             "Some pictures that are not brain MRI pass, most of them head CT and MRI of other parts."
@@ -106,7 +107,7 @@ FIGURES = {
     "npv_at_0.01": _("Negative predictive value, 1 in 100 with a tumour"),
     "npv_at_0.05": _("Negative predictive value, 5 in 100 with a tumour"),
     "npv_at_0.2": _("Negative predictive value, 20 in 100 with a tumour"),
-    "patients": _("Patients"),
+    "patients": _("Patients right by the vote of their slices"),
     "ppv_at_0.01": _("Positive predictive value, 1 in 100 with a tumour"),
     "ppv_at_0.05": _("Positive predictive value, 5 in 100 with a tumour"),
     "ppv_at_0.2": _("Positive predictive value, 20 in 100 with a tumour"),
@@ -115,7 +116,7 @@ FIGURES = {
     "recall": _("Recall"),
     "refusal_auroc": _("Area under the curve of refusing"),
     "refused": _("Refused"),
-    "same_class": _("Same class"),
+    "same_class": _("Same class when turned, mirrored, darker or brighter"),
     "slices": _("Slices"),
     "specificity": _("Specificity"),
     "targets": _("Aims"),
@@ -125,6 +126,21 @@ FIGURES = {
     "tumours_called_notumor": _("Tumours called no tumour"),
     "uncertain": _("Uncertain"),
     "wrongly_refused": _("Wrongly refused"),
+}
+
+# What a card says in one word or number.
+FACTS = {
+    "calibrated_by": _("Calibrated by"),
+    "date": _("Date"),
+    "engine": _("Engine"),
+    "input_size": _("Side of a slice, in pixels"),
+    "operating_point": _("Operating point"),
+    "parameters": _("Parameters"),
+    "preprocessing": _("Version of the preprocessing"),
+    "specific_threshold": _("Threshold at the specificity asked for"),
+    "temperature": _("Temperature"),
+    "validation_slices": _("Slices held out for calibration"),
+    "weights_stored_as": _("Weights stored as"),
 }
 
 
@@ -141,6 +157,6 @@ def card_words(english: str) -> str:
 
 
 def figure_words(name: str) -> str:
-    """What a card's figure or test is called."""
+    """What a card's figure, test or fact is called."""
     words = name.replace("_", " ")
-    return str(FIGURES.get(name) or words[:1].upper() + words[1:])
+    return str(FIGURES.get(name) or FACTS.get(name) or words[:1].upper() + words[1:])

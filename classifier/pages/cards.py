@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from classifier.models.analysis import Label
 from classifier.sentences import card_words, figure_words
-from classifier.templatetags.portal import field_words, percent
+from classifier.templatetags.portal import percent
 
 CLASS_FIGURES = ("precision", "recall", "f1")
 
@@ -46,7 +46,7 @@ def card_page(card: Mapping[str, Any]) -> CardPage:
         not_for=_sentences(card.get("not_for")),
         limits=_sentences(card.get("limits")),
         data=_sentences(card.get("data")),
-        facts=[(field_words(name), _text(card[name])) for name in _facts(card)],
+        facts=[(figure_words(name), _fact(card[name])) for name in _facts(card)],
         tests=[_test(name, _mapping(node)) for name, node in metrics.items() if name != "sources"],
         source_columns=[figure_words(name) for name in columns],
         sources=[
@@ -72,8 +72,19 @@ def _test(name: str, node: Mapping[str, Any]) -> TestSet:
         classes=[
             (_label(label), *(_figure(name, _mapping(row).get(name)) for name in CLASS_FIGURES))
             for label, row in _mapping(node.get("classes")).items()
+            if not _is_absent(row)
         ],
     )
+
+
+def _is_absent(row: Any) -> bool:
+    """Whether the test has no slice of the class, of which it then says nothing."""
+    recall = _mapping(row).get("recall")
+    return isinstance(recall, Mapping) and recall.get("value") is None
+
+
+def _fact(value: Any) -> str:
+    return card_words(value) if isinstance(value, str) else _text(value)
 
 
 def _figure(name: str, value: Any) -> str:

@@ -164,9 +164,3 @@ def event_words(event: AuditEvent) -> str:
 @register.filter
 def via_words(event: AuditEvent) -> str:
     return wording.via_words(event)
-
-
-@register.filter
-def field_words(name: str) -> str:
-    words = str(name).replace("_", " ")
-    return words[:1].upper() + words[1:]

@@ -9,6 +9,7 @@ const find = (name) => bar.querySelector(`[data-${name}]`);
 const button = (name) => bar.querySelector(`[data-do=${name}]`);
 
 const WHOLE = { width: 255, level: 128 };
+const IN_PLANES = new Set(["planes", "full", "invert", "reset", "overlay"]);
 const settings = { ...WHOLE, invert: false, overlay: true, outline: false, opacity: 0.4, tool: "window" };
 const language = document.documentElement.lang;
 const share = new Intl.NumberFormat(language, { style: "percent" });
@@ -146,10 +147,16 @@ function arrived(event) {
   if (event.target.matches(".result") && !event.target.querySelector(".pulse")) viewer.querySelector("[data-arrived]").hidden = false;
 }
 
+// What acts on the slices alone does nothing while three planes are shown.
+function atRest(rests) {
+  for (const one of bar.querySelectorAll("[data-tool], [data-do]")) one.disabled = rests && !IN_PLANES.has(one.dataset.do);
+}
+
 async function showPlanes() {
   const open = planes;
   planes = null;
   press(button("planes"), !open);
+  atRest(!open);
   open?.close();
   if (open) return;
   const { Planes } = await import("./viewer_planes.js");
@@ -160,6 +167,7 @@ async function showPlanes() {
     planes?.close();
     planes = null;
     press(button("planes"), false);
+    atRest(false);
     const note = viewer.querySelector("[data-no-planes]");
     note.hidden = false;
   }

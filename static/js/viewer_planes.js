@@ -37,7 +37,7 @@ export class Planes {
     this.panes.hidden = true;
     this.panes.before(this.box);
     this.nv = new window.niivue.Niivue({
-      backColor: [0, 0, 0, 1], crosshairColor: [0.5, 0.88, 1, 0.8], crosshairWidth: 0.25, isRadiologicalConvention: true, sagittalNoseLeft: true,
+      backColor: [0, 0, 0, 1], crosshairColor: [0.5, 0.88, 1, 0.8], crosshairWidth: 0.4, crosshairWidthUnit: "percent", fontColor: [1, 1, 1, 1], isRadiologicalConvention: true, sagittalNoseLeft: true,
       dragAndDropEnabled: false, loadingText: "", logLevel: "error",
       multiplanarShowRender: window.niivue.SHOW_RENDER.NEVER,
     });

@@ -106,7 +106,7 @@ def test_the_slider_is_in_view_with_the_picture(size: tuple[int, int], address: 
 
 
 def test_the_picture_without_the_outline_is_one_key_away(stage: Locator, at_work: Page) -> None:
-    button = at_work.get_by_role("button", name="Overlay")
+    button = at_work.get_by_role("button", name="Outline")
     expect(button).to_have_attribute("aria-pressed", "true")
     at_work.keyboard.press("o")
     expect(button).to_have_attribute("aria-pressed", "false")
@@ -188,7 +188,7 @@ def test_a_length_is_measured_in_millimetres_by_mouse_and_by_keys(stage: Locator
 def test_the_keys_of_the_viewer_are_told_with_all_others(stage: Locator, at_work: Page) -> None:
     at_work.keyboard.press("?")
     told = at_work.get_by_role("dialog")
-    for line in ("o Overlay", "d To the slice that decided", "i Invert", "w Window", "h Window preset"):
+    for line in ("o Outline", "d To the slice that decided", "i Invert", "w Window", "h Window preset"):
         expect(told.get_by_role("row", name=line, exact=True)).to_be_visible()
 
 
@@ -238,8 +238,13 @@ def test_three_planes_show_volume_and_outline_under_the_same_policy(stage: Locat
     at_work.keyboard.press("o")
     expect(planes).to_have_attribute("data-overlay", "false")
     assert not orange(planes)
+    of_the_slices, of_both = ("Length", "Border only", "Next slice"), ("Outline", "Invert", "Three planes")
+    for names, rest in ((of_the_slices, True), (of_both, False)):
+        for name in names:
+            expect(at_work.get_by_role("button", name=name, exact=True)).to_be_enabled(enabled=not rest)
     at_work.keyboard.press("v")
     expect(stage).to_be_visible()
+    expect(at_work.get_by_role("button", name="Length")).to_be_enabled()
 
 
 def test_without_webgl2_the_slices_stay_and_the_page_says_why(address: str, at_work: Page) -> None:

@@ -10,7 +10,7 @@ from django.utils import translation
 from classifier.audit import Actor
 from classifier.models import ModelVersion, User
 from classifier.pages.cards import card_page
-from classifier.sentences import FIGURES, card_words
+from classifier.sentences import FACTS, FIGURES, card_words
 from classifier.services.preferences import keep_preferences
 from tests.pages.reading import words
 
@@ -53,6 +53,9 @@ def test_the_shipped_models_card_speaks_the_readers_language(
         assert all(sentence in page for sentence in spanish)
         tests = {name: test for name, test in card["metrics"].items() if name != "sources"}
         assert not [name for name in {*tests, *tests["holdout"]} - {"classes"} if name not in FIGURES]
+    facts = {name for name, value in card.items() if isinstance(value, str | int | float)}
+    assert facts - {"version", "notice", "intended_use"} <= set(FACTS)
+    assert "Punto de trabajo" in page and "Operating point" not in page
 
 
 def test_what_a_card_says_that_nobody_has_translated_stays_as_it_is() -> None:
@@ -66,6 +69,13 @@ def test_figures_by_class_are_named_in_clinical_words() -> None:
     row = {"precision": FIGURE, "recall": 0.5, "f1": FIGURE}
     [test] = card_page({"metrics": {"test": {"classes": {"notumor": row}}}}).tests
     assert test.classes == [("No tumour", "98% (97% to >99%)", "50%", "98% (97% to >99%)")]
+
+
+def test_a_class_of_which_a_test_has_no_slice_is_left_out() -> None:
+    absent = {"precision": {"value": 0.0, "interval": [0, 0.8]}, "recall": {"value": None, "interval": None}}
+    present = {"precision": FIGURE, "recall": FIGURE, "f1": FIGURE}
+    [test] = card_page({"metrics": {"test": {"classes": {"meningioma": absent, "glioma": present}}}}).tests
+    assert [row[0] for row in test.classes] == ["Glioma"]
 
 
 def test_figures_by_source_keep_their_columns() -> None:
