@@ -117,6 +117,9 @@ def _visible(actor: Actor, case_id: uuid.UUID | str) -> Case:
 
 def _patient(department: Group, reference: str, details: PatientDetails) -> Patient:
     told = {name: value for name, value in asdict(details).items() if value}
+    if told and reference == Patient.UNASSIGNED:
+        detail = _("%(reference)s stands for scans that came without a patient and takes no details.")
+        raise UserFacingError("patient_unassigned", detail % {"reference": reference})
     patient, created = Patient.objects.select_for_update(no_key=True).get_or_create(
         department=department, reference=reference, defaults=told
     )

@@ -50,6 +50,13 @@ def test_a_reference_that_is_known_with_other_details_is_most_likely_another_per
     assert Case.objects.count() == 1 and Patient.objects.get().name == "Ann"
 
 
+def test_nobody_in_particular_gets_no_name(as_alice: Actor) -> None:
+    open_case(actor=as_alice, patient_reference=Patient.UNASSIGNED)
+    with pytest.raises(UserFacingError) as refused:
+        open_case(actor=as_alice, patient_reference="UNASSIGNED", details=PatientDetails("Ann"))
+    assert refused.value.code == "patient_unassigned" and Patient.objects.get().name == ""
+
+
 def test_the_same_reference_in_another_department_is_another_patient(as_alice: Actor, as_bob: Actor) -> None:
     hers = open_case(actor=as_alice, patient_reference="MRN-1")
     his = open_case(actor=as_bob, patient_reference="MRN-1")
