@@ -58,8 +58,9 @@ def centre(stage: Locator) -> tuple[float, float]:
 
 
 def colour(stage: Locator, dx: float = 0, dy: float = 0) -> list[int]:
-    """Of the canvas at its middle, or so many pixels beside it."""
-    script = """(stage, [dx, dy]) => {
+    """Of the canvas at its middle, or so many pixels beside it, once what was asked for is painted."""
+    script = """async (stage, [dx, dy]) => {
+        await new Promise((painted) => requestAnimationFrame(() => requestAnimationFrame(painted)));
         const canvas = stage.querySelector("canvas"), dense = canvas.width / stage.clientWidth;
         const [x, y] = [canvas.width / 2 + dx * dense, canvas.height / 2 + dy * dense];
         return [...canvas.getContext("2d").getImageData(x, y, 1, 1).data.slice(0, 3)];
