@@ -276,7 +276,7 @@ class CaseSerializer(serializers.ModelSerializer[Case]):
 
     class Meta:
         model = Case
-        fields = (
+        fields: tuple[str, ...] = (
             "id",
             "url",
             "department",
@@ -297,6 +297,16 @@ class CaseSerializer(serializers.ModelSerializer[Case]):
     @extend_schema_field(serializers.URLField())
     def get_scans(self, case: Case) -> str:
         return f"{reverse('api:scans', request=self.context['request'])}?case={case.pk}"
+
+
+class CaseDetailSerializer(CaseSerializer):
+    """Also tells whether the DICOM files of the case name more than one patient."""
+
+    names_several_patients = serializers.BooleanField()
+
+    class Meta(CaseSerializer.Meta):
+        fields = (*CaseSerializer.Meta.fields, "names_several_patients")
+        read_only_fields = fields
 
 
 class ModelVersionSerializer(serializers.ModelSerializer[ModelVersion]):

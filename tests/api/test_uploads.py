@@ -190,6 +190,15 @@ def test_files_of_committed_rows_stay_when_what_follows_the_commit_fails(
     assert Scan.objects.count() == len(stored_files()) == 1
 
 
+def test_a_case_tells_that_its_files_name_two_patients(api: APIClient, case: Case) -> None:
+    told = []
+    for number, patient in enumerate(("4711", "4712")):
+        file = upload(brain_dicom(number, PatientID=patient, SeriesInstanceUID=f"1.2.{number}"), "a.dcm")
+        assert api.post(SCANS, {"file": file, "case": str(case.pk)}).status_code == 202
+        told.append(api.get(f"/api/v1/cases/{case.pk}/").json()["names_several_patients"])
+    assert told == [False, True]
+
+
 def test_a_case_can_be_opened_with_its_patients_details(api: APIClient) -> None:
     sent = {"patient": "MRN-9", "name": "Ann Example", "birth_year": 1961, "sex": "F", "question": "Why?"}
     response = api.post("/api/v1/cases/", sent, format="json")

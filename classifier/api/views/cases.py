@@ -9,7 +9,7 @@ from rest_framework.response import Response
 
 from classifier.api.inputs import CaseForm, CaseQuery, PatientQuery, body_of
 from classifier.api.pagination import page_schema
-from classifier.api.serializers import CaseSerializer, PatientSerializer
+from classifier.api.serializers import CaseDetailSerializer, CaseSerializer, PatientSerializer
 from classifier.api.views.base import READ, READ_WRITE, ApiView
 from classifier.api.views.lists import Listing, ListView
 from classifier.services import cases, listing
@@ -68,6 +68,6 @@ class CasesView(ListView):
 class CaseView(ApiView):
     scopes = READ
 
-    @extend_schema(operation_id="cases_read", responses=CaseSerializer)
+    @extend_schema(operation_id="cases_read", responses=CaseDetailSerializer)
     def get(self, request: Request, pk: uuid.UUID) -> Response:
-        return Response(self.shown(CaseSerializer, cases.view_case(actor=self.actor, case_id=pk)))
+        return Response(self.shown(CaseDetailSerializer, cases.view_case(actor=self.actor, case_id=pk)))
