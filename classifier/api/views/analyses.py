@@ -9,7 +9,8 @@ from rest_framework.response import Response
 from classifier.api.etags import IF_NONE_MATCH, unless_known
 from classifier.api.inputs import AdjudicationForm, PageQuery, ReviewForm, body_of, query_of
 from classifier.api.pagination import page_schema
-from classifier.api.serializers import AdjudicationSerializer, AnalysisDetailSerializer, ReviewSerializer
+from classifier.api.reading_serializers import AdjudicationSerializer, ReviewSerializer
+from classifier.api.serializers import AnalysisDetailSerializer
 from classifier.api.views.base import READ, ApiView
 from classifier.api.views.lists import page_response
 from classifier.models.tokens import Scope

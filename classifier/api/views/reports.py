@@ -10,7 +10,7 @@ from rest_framework.response import Response
 
 from classifier.api.inputs import PageQuery, PdfQuery, SignForm, body_of, query_of
 from classifier.api.pagination import page_schema
-from classifier.api.serializers import ReportDetailSerializer, ReportSerializer
+from classifier.api.reading_serializers import ReportDetailSerializer, ReportSerializer
 from classifier.api.views.base import READ, AnyAccept, ApiView
 from classifier.api.views.lists import page_response
 from classifier.models.tokens import Scope
