@@ -224,7 +224,12 @@ def _add_making(commands: Any) -> None:
     seal.add_argument("--bundles", type=Path, default=bundle.BUNDLES)
     text = "whose temperature and thresholds hold, where the runs have learnt all patients"
     seal.add_argument("--calibrated-by", type=Path, metavar="BUNDLE", help=text)
-    seal.add_argument("--close-up", type=Path, metavar="RUN", help="the run that outlines tumours from near")
+    seal.add_argument(
+        "--close-up",
+        type=Path,
+        metavar="RUN|BUNDLE",
+        help="the run that outlines tumours from near, or a bundle's",
+    )
     tell = _command(commands, "report", report, "figures of a bundle on what it has not learnt", bundle=True)
     tell.add_argument("--json", type=Path, metavar="OUT", help="also write the figures there")
     tell.add_argument("--markdown", action="store_true", help="tables for the documentation")

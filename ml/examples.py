@@ -223,7 +223,10 @@ def _known(
         return augment.vary(of_source[rng.integers(len(of_source))], size, how, rng), label
     if row.label == NO_TUMOUR and donors.get(row.view) and rng.random() < how.paste:
         donor = int(rng.choice(donors[row.view]))
-        pasted = lesions.paste(sample, examples.sample(donor))
+        sick = examples.sample(donor)
+        if how.small and rng.random() < how.small:
+            sick = lesions.shrunk(sick, rng)
+        pasted = lesions.paste(sample, sick)
         if pasted is not None:
             sample, label = pasted, examples.rows[donor].target
     if how.sequence and rng.random() < how.sequence:

@@ -85,8 +85,9 @@ def export(
 ) -> Path:
     """Write and seal ``root/version``; several ``runs`` become one network that averages their answers.
 
-    ``close_up`` is the run that outlines tumours from near. Networks that have learnt all patients of
-    ``dev`` are ``calibrated_by`` the bundle of alike ones from which some were held back. Raises
+    ``close_up`` is the run that outlines tumours from near, or a bundle whose network for that is taken
+    over. Networks that have learnt all patients of ``dev`` are ``calibrated_by`` the bundle of alike ones
+    from which some were held back. Raises
     BundleError where LiteRT and Keras disagree (bundle_disagrees), or where it is not clear which slices
     calibrate (bundle_uncalibrated).
     """
@@ -129,19 +130,37 @@ def _uncalibrated(why: str) -> BundleError:
     return BundleError(why, code="bundle_uncalibrated")
 
 
-def _near(run: Path, recipe: Recipe) -> Recipe:
-    """The recipe of a run of close-ups that has learnt the same patients as ``recipe``."""
-    near = starting.read_recipe(run)
-    if not near.close_up:
-        raise BundleError(f"{run} has not learnt close-ups.", code="bundle_incompatible")
-    if (near.data.split, near.data.fold) != (recipe.data.split, recipe.data.fold):
-        raise _uncalibrated(f"{run} has learnt other patients than the networks beside it.")
-    return near
-
-
-def _fill_close_up(draft: Path, run: Path, recipe: Recipe, data: Path, twin: Bundle | None) -> dict[str, Any]:
+def _fill_close_up(
+    draft: Path, place: Path, recipe: Recipe, data: Path, twin: Bundle | None
+) -> dict[str, Any]:
     """The network of close-ups beside that of ``recipe``, and what the card says of it."""
-    near = _near(run, recipe)
+    if (place / bundle.MANIFEST).is_file():
+        return _taken_near(draft, bundle.verify(place), recipe)
+    near = starting.read_recipe(place)
+    _check_near(place, near, recipe)
+    return _made_near(draft, place, near, data, twin)
+
+
+def _taken_near(draft: Path, other: Bundle, recipe: Recipe) -> dict[str, Any]:
+    """That of another bundle as it is."""
+    if "close_up" not in other.card:
+        raise BundleError(f"{other.version} has no network of close-ups.", code="bundle_incompatible")
+    taken = other.card["close_up"]
+    _check_near(other.directory, parse(other.version, taken["recipe"]), recipe)
+    shutil.copyfile(other.directory / bundle.CLOSE_UP, draft / bundle.CLOSE_UP)
+    return {"close_up": taken}
+
+
+def _check_near(place: Path, near: Recipe, recipe: Recipe) -> None:
+    """Raises BundleError where it outlines no close-ups or has learnt other patients than ``recipe``."""
+    if not near.close_up:
+        raise BundleError(f"{place} has not learnt close-ups.", code="bundle_incompatible")
+    if (near.data.split, near.data.fold) != (recipe.data.split, recipe.data.fold):
+        raise _uncalibrated(f"{place} has learnt other patients than the networks beside it.")
+
+
+def _made_near(draft: Path, run: Path, near: Recipe, data: Path, twin: Bundle | None) -> dict[str, Any]:
+    """That of a finished run."""
     held = _near_twin(near, twin)
     model = networks.build(near.network)
     networks.load(model, near.network, [run / starting.RUN_WEIGHTS])

