@@ -48,6 +48,13 @@ class Result:
         return [("left", left), ("right", OPPOSITE[left]), ("top", top), ("bottom", OPPOSITE[top])]
 
     @property
+    def earlier_suspicion(self) -> Analysis | None:
+        """The newest earlier analysis that suspected a tumour, where the latest is seen and suspects none."""
+        if not self.analysis.is_finished or self.analysis.answer_hidden or self.analysis.suspects_tumour:
+            return None
+        return next((one for one in self.earlier if one.suspects_tumour), None)
+
+    @property
     def slice_shown(self) -> int:
         """The slice that decided, otherwise the middle one; counted from 0."""
         if self.analysis.slice_index is not None:
