@@ -41,11 +41,7 @@ class Result:
 
     @property
     def edges(self) -> list[tuple[str, str]]:
-        """The letters at the four edges of the picture; none where the file does not tell."""
-        left, top = self.scan.facts.get("orientation") or ("", "")
-        if left not in OPPOSITE or top not in OPPOSITE:
-            return []
-        return [("left", left), ("right", OPPOSITE[left]), ("top", top), ("bottom", OPPOSITE[top])]
+        return edges_of(self.scan)
 
     @property
     def earlier_suspicion(self) -> Analysis | None:
@@ -60,6 +56,14 @@ class Result:
         if self.analysis.slice_index is not None:
             return self.analysis.slice_index
         return self.slices // 2
+
+
+def edges_of(scan: Scan) -> list[tuple[str, str]]:
+    """The letters at the four edges of its pictures; none where the file does not tell."""
+    left, top = scan.facts.get("orientation") or ("", "")
+    if left not in OPPOSITE or top not in OPPOSITE:
+        return []
+    return [("left", left), ("right", OPPOSITE[left]), ("top", top), ("bottom", OPPOSITE[top])]
 
 
 def case_results(
