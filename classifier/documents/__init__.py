@@ -29,5 +29,6 @@ def set_pdf(template: str, *, data: Mapping[str, Any], files: Mapping[str, bytes
         try:
             return typst.compile(main, root=root, ignore_system_fonts=True, pdf_standards=ACCESSIBLE)
         except typst.TypstError:
-            # A letter that no font here has is shown as an empty box, which PDF/UA forbids; tags stay.
-            return typst.compile(main, root=root, ignore_system_fonts=True)
+            # A letter that no font here has is shown as an empty box, which PDF/UA forbids; tags stay, and
+            # the template says that something is missing.
+            return typst.compile(main, root=root, ignore_system_fonts=True, sys_inputs={"unshown": "yes"})

@@ -8,11 +8,12 @@ from django.contrib.auth import logout, update_session_auth_hash
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.middleware.csrf import get_token
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from classifier.pages import errors
 from classifier.pages.forms import OwnPasswordForm, SignInForm
@@ -58,6 +59,15 @@ def locked_out(request: HttpRequest, response: HttpResponse | None, credentials:
     )
     answer["Retry-After"] = str(minutes * 60)
     return answer
+
+
+@require_safe
+def session(request: SignedInRequest) -> HttpResponse:
+    """Asked before a page sends what somebody has typed: who is signed in, and a form's key of now.
+
+    Whoever has signed in anew, in another window, has other keys; what they have typed here is not lost.
+    """
+    return JsonResponse({"user": str(request.user.pk), "token": get_token(request)})
 
 
 @require_POST

@@ -23,7 +23,7 @@ from django.utils.translation import gettext as _
 from classifier.errors import UserFacingError
 from classifier.models import User
 from classifier.pages import errors, health
-from classifier.pages.requests import is_htmx, wants_json, with_query
+from classifier.pages.requests import is_htmx, page_before, wants_json, with_query
 from classifier.services.preferences import time_zones
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
@@ -75,7 +75,9 @@ class SignInMiddleware(LoginRequiredMiddleware):
             return errors.respond(
                 request, status=401, code="signed_out", detail=_("You are signed out. Sign in and try again.")
             )
-        parameters = {"next": request.get_full_path()} if request.method == "GET" else {}
+        # What was sent is gone; the page that it was sent from is where they were.
+        back = request.get_full_path() if request.method == "GET" else page_before(request)
+        parameters = {"next": back} if back else {}
         if had_session:
             parameters["ended"] = "1"
         return HttpResponseRedirect(with_query(resolve_url(settings.LOGIN_URL), **parameters))

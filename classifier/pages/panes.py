@@ -12,8 +12,6 @@ from django.urls import reverse
 from classifier.models import Analysis, Review
 from classifier.services.results import Result
 
-OPPOSITE = {"R": "L", "L": "R", "A": "P", "P": "A", "S": "I", "I": "S"}
-
 
 @dataclass(frozen=True)
 class Curve:
@@ -50,14 +48,6 @@ class Pane:
     @property
     def next(self) -> int | None:
         return self.index + 1 if self.index + 1 < self.result.slices else None
-
-    @property
-    def edges(self) -> list[tuple[str, str]]:
-        """The letters at the four edges of the picture; none where the file does not tell."""
-        left, top = self.result.scan.facts.get("orientation") or ("", "")
-        if left not in OPPOSITE or top not in OPPOSITE:
-            return []
-        return [("left", left), ("right", OPPOSITE[left]), ("top", top), ("bottom", OPPOSITE[top])]
 
     @cached_property
     def curve(self) -> Curve | None:

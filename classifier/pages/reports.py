@@ -72,11 +72,13 @@ def _form(request: SignedInRequest, sign_off: SignOff) -> SignForm:
 
 def _sign(request: SignedInRequest, case: Case, form: SignForm) -> HttpResponse:
     given: dict[str, Any] = form.cleaned_data
+    # The sentence may stand on another patient's page: it says whose report it is.
+    whose = {"reference": case.patient.reference}
     if "amends" in given:
         reports.amend_report(actor=page_actor(request), case=case, **given)
-        messages.success(request, _("The amended report is signed."))
+        messages.success(request, _("The amended report of %(reference)s is signed.") % whose)
     else:
         reports.sign_report(actor=page_actor(request), case=case, **given)
-        messages.success(request, _("The report is signed."))
+        messages.success(request, _("The report of %(reference)s is signed.") % whose)
     then = "next_case" if request.POST.get("then") == "next" else "report"
     return redirect(then, case_id=case.pk)

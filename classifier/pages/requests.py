@@ -1,6 +1,6 @@
 """The request behind the sign-in, and small questions the views ask of it."""
 
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from django.http import HttpRequest, QueryDict
 
@@ -33,6 +33,14 @@ def wants_json(request: HttpRequest) -> bool:
     if request.path.startswith("/api/"):
         return True
     return request.get_preferred_type(["text/html", "application/json"]) == "application/json"
+
+
+def page_before(request: HttpRequest) -> str:
+    """The portal's own page that the request comes from; empty where it comes from elsewhere."""
+    before = urlsplit(request.headers.get("Referer", ""))
+    if before.netloc != request.get_host():
+        return ""
+    return before._replace(scheme="", netloc="", fragment="").geturl()
 
 
 def with_query(path: str, **parameters: str) -> str:

@@ -34,6 +34,7 @@ def scan_page(request: SignedInRequest, scan_id: uuid.UUID) -> HttpResponse:
     ]
     facts = {
         "case": scan.case,
+        "place": results.place_in_case(scan),
         "panes": panes,
         "many_slices": any(pane.result.slices > 1 for pane in panes),
         "has_outline": any(pane.outlined for pane in panes),

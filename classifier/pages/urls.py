@@ -29,6 +29,7 @@ urlpatterns = [
     path("figures/", figures.figures, name="figures"),
     path("sign-in/", accounts.SignIn.as_view(), name="login"),
     path("sign-out/", accounts.sign_out, name="sign_out"),
+    path("session/", accounts.session, name="session"),
     path("settings/", own_settings.own_settings, name="own_settings"),
     path("settings/password/", accounts.change_password, name="change_password"),
     path("settings/preferences/", preferences.choose_preferences, name="choose_preferences"),

@@ -1,14 +1,26 @@
 """The one picture of a report: the slice that decided, with the model's outline where it drew one."""
 
+from dataclasses import dataclass
+
 from classifier import inference
 from classifier.models import Analysis, Report
 from classifier.services.masks import read_masks
 from classifier.services.originals import storage_may_be_away
+from classifier.services.results import edges_of
 from classifier.services.volumes import volume_of
 
 
-def key_image(report: Report) -> tuple[bytes, bool]:
-    """PNG, and whether an outline is in it; empty for a scan that could not be decoded."""
+@dataclass(frozen=True)
+class KeyImage:
+    """A PNG, whether an outline is in it, and the letters of the patient's sides at its edges."""
+
+    png: bytes
+    is_outlined: bool
+    edges: dict[str, str]
+
+
+def key_image(report: Report) -> KeyImage | None:
+    """None for a scan that could not be decoded."""
     key = report.content["scans"][report.content["key"]]
     analysis = Analysis.objects.select_related("scan").get(pk=key["analysis"])
     try:
@@ -16,11 +28,14 @@ def key_image(report: Report) -> tuple[bytes, bool]:
             volume = volume_of(analysis.scan)
             masks = inference.masks(read_masks(analysis)) if analysis.masks_name else {}
     except inference.BadImage:
-        return b"", False
+        return None
     index = shown_slice(report)
-    if index in masks:
-        return inference.overlay(volume, masks, index=index, opacity=1.0, outline=True), True
-    return inference.picture(volume, index=index), False
+    is_outlined = index in masks
+    if is_outlined:
+        png = inference.overlay(volume, masks, index=index, opacity=1.0, outline=True)
+    else:
+        png = inference.picture(volume, index=index)
+    return KeyImage(png, is_outlined, dict(edges_of(analysis.scan)))
 
 
 def shown_slice(report: Report) -> int:

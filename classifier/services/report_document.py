@@ -17,7 +17,7 @@ from classifier.errors import UserFacingError
 from classifier.models import Answer, Report, Review
 from classifier.models.analysis import Analysis, Label, Outcome
 from classifier.sentences import CARDS, card_words, figure_words, translated
-from classifier.services.key_images import key_image, shown_slice
+from classifier.services.key_images import KeyImage, key_image, shown_slice
 from classifier.services.reports import find_report
 
 LONGEST_LIST = 200
@@ -36,13 +36,13 @@ def download_report(*, actor: Actor, report_id: uuid.UUID | str, language: str) 
 
 
 def report_pdf(*, report: Report, language: str) -> bytes:
-    picture, outlined = key_image(report)
+    picture = key_image(report)
     with translation.override(language):
-        data = _document(report, language, has_picture=bool(picture), outlined=outlined)
-    return documents.set_pdf("report", data=data, files={"key.png": picture} if picture else {})
+        data = _document(report, language, picture)
+    return documents.set_pdf("report", data=data, files={"key.png": picture.png} if picture else {})
 
 
-def _document(report: Report, language: str, *, has_picture: bool, outlined: bool) -> dict[str, Any]:
+def _document(report: Report, language: str, picture: KeyImage | None) -> dict[str, Any]:
     content = report.content
     key = content["scans"][content["key"]]
     version = _version_words(report.version)
@@ -55,6 +55,10 @@ def _document(report: Report, language: str, *, has_picture: bool, outlined: boo
         "footer": f"{content['patient']} · {version} · {report.pk}",
         "page": _("Page {page} of {pages}"),
         "version": version,
+        "unshown": _(
+            "Some letters have no shape here and stand as empty boxes; the portal shows them. References that"
+            " differ in such letters look alike: go by the number of the case."
+        ),
         "facts": _facts(report),
         "conclusion": {
             "heading": _("Conclusion"),
@@ -65,7 +69,7 @@ def _document(report: Report, language: str, *, has_picture: bool, outlined: boo
                 " diagnosis or a treatment."
             ),
         },
-        "image": _image_words(report, outlined=outlined) if has_picture else None,
+        "image": _image(report, picture) if picture else None,
         "machine": _machine(key),
         "scans": _scans(content["scans"]),
         "reads": _reads(content["scans"]),
@@ -96,7 +100,7 @@ def _version_words(version: int) -> str:
     return _("Version %(version)d, an amendment") % {"version": version}
 
 
-def _image_words(report: Report, *, outlined: bool) -> dict[str, str]:
+def _image(report: Report, picture: KeyImage) -> dict[str, Any]:
     key = report.content["scans"][report.content["key"]]
     where = _("Slice %(number)d of %(slices)d") % {
         "number": shown_slice(report) + 1,
@@ -105,9 +109,11 @@ def _image_words(report: Report, *, outlined: bool) -> dict[str, str]:
     if len(report.content["scans"]) > 1:
         where = f"{_scan_number(report)}. {where}"
     caption = f"{where}. " + (
-        _("Orange: where the model sees a tumour.") if outlined else _("As it was uploaded, without marks.")
+        _("Orange: where the model sees a tumour.")
+        if picture.is_outlined
+        else _("As it was uploaded, without marks.")
     )
-    return {"caption": caption, "alt": _("MRI of the head.") + " " + caption}
+    return {"caption": caption, "alt": _("MRI of the head.") + " " + caption, "edges": picture.edges}
 
 
 def _scan_number(report: Report) -> str:
@@ -139,6 +145,8 @@ def _machine_facts(key: Scan) -> list[tuple[str, str]]:
         facts.append((_("Any tumour"), percent(key["tumour_probability"])))
     if key["finding"]:
         facts.append((_("Size of the finding"), _size(key["finding"])))
+        if side := key["finding"].get("side"):
+            facts.append((_("Side of the patient"), _("left") if side == "left" else _("right")))
     facts.append((_("Model version"), key["model"] or _("none")))
     if key["finished_at"]:
         facts.append((_("Analysed at"), moment_words(datetime.fromisoformat(key["finished_at"]))))
@@ -201,6 +209,9 @@ def _read_row(read: Mapping[str, Any], prefix: str) -> tuple[str, ...]:
     marks = [
         _("blind") if read["blind"] else "",
         _("wrong region") if read["wrong_region"] else "",
+        _("seen elsewhere on slice %(number)s") % {"number": read["region"]["slice"] + 1}
+        if read["region"]
+        else "",
     ]
     verdict = ", ".join(filter(None, [said, *marks]))
     return read["reader"], prefix + verdict, read["comment"], moment_words(datetime.fromisoformat(read["at"]))

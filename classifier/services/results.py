@@ -13,6 +13,7 @@ from classifier.services.reading import veil_scans
 PAGE = 12
 # How a case's scans are numbered, on its page and in its reports.
 SCAN_ORDER = ("files__original_name", "created_at", "id")
+OPPOSITE = {"R": "L", "L": "R", "A": "P", "P": "A", "S": "I", "I": "S"}
 
 
 @dataclass(frozen=True)
@@ -34,11 +35,35 @@ class Result:
         return self.slices > 1 and not self.scan.facts.get("sheet")
 
     @property
+    def series(self) -> str:
+        """What the scanner calls it: the files of a series are often called alike."""
+        return str(self.scan.facts.get("description") or self.scan.facts.get("sequence") or "")
+
+    @property
+    def edges(self) -> list[tuple[str, str]]:
+        return edges_of(self.scan)
+
+    @property
+    def earlier_suspicion(self) -> Analysis | None:
+        """The newest earlier analysis that suspected a tumour, where the latest is seen and suspects none."""
+        if not self.analysis.is_finished or self.analysis.answer_hidden or self.analysis.suspects_tumour:
+            return None
+        return next((one for one in self.earlier if one.suspects_tumour), None)
+
+    @property
     def slice_shown(self) -> int:
         """The slice that decided, otherwise the middle one; counted from 0."""
         if self.analysis.slice_index is not None:
             return self.analysis.slice_index
         return self.slices // 2
+
+
+def edges_of(scan: Scan) -> list[tuple[str, str]]:
+    """The letters at the four edges of its pictures; none where the file does not tell."""
+    left, top = scan.facts.get("orientation") or ("", "")
+    if left not in OPPOSITE or top not in OPPOSITE:
+        return []
+    return [("left", left), ("right", OPPOSITE[left]), ("top", top), ("bottom", OPPOSITE[top])]
 
 
 def case_results(
@@ -53,6 +78,13 @@ def case_results(
 def scan_result(*, actor: Actor, scan: Scan) -> Result:
     [result] = _results(actor, _with_everything(Scan.objects.filter(pk=scan.pk)))
     return result
+
+
+def place_in_case(scan: Scan) -> tuple[int, int]:
+    """Its number on the page of the case and in reports, and how many scans there are."""
+    scans = Scan.objects.filter(case=scan.case_id, files__position=0).order_by(*SCAN_ORDER)
+    keys = list(scans.values_list("pk", flat=True))
+    return keys.index(scan.pk) + 1, len(keys)
 
 
 def progress(

@@ -19,14 +19,15 @@ from classifier.services.files import Incoming, check_count, safe_name, scans_in
 from classifier.services.identity import identity_removed
 from classifier.services.scans import Upload, check_may_upload, store_scans
 
-ACCEPTED, ALREADY_THERE, REFUSED = "accepted", "already_there", "refused"
+ACCEPTED, ALREADY_THERE, PARTLY, REFUSED = "accepted", "already_there", "partly", "refused"
 ARRIVED = 20
 """So many scans a page of uploads names."""
 
 
 @dataclass(frozen=True)
 class FileResult:
-    """``status`` is the HTTP status this file alone would get; ``code`` is empty unless it was refused.
+    """``status`` is the HTTP status this file alone would get; ``code`` is empty unless it, or
+    something in it, was refused.
 
     ``scan`` is the one that the file belongs to, or the first of an archive.
     """
@@ -147,9 +148,18 @@ def _of_one_file(file: File, results: Sequence[FileResult]) -> FileResult:  # ty
     state = ACCEPTED if any(one.state == ACCEPTED for one in results) else ALREADY_THERE
     count = len(scans)
     words = ngettext("Holds %(count)d scan.", "Holds %(count)d scans.", count) % {"count": count}
-    if refused:
-        words += " " + _("Not all could be taken: %(what)s") % {"what": _named(refused)}
-    return FileResult(name, state, words, first.status, scan=first.scan)
+    if refused is None:
+        return FileResult(name, state, words, first.status, scan=first.scan)
+    return FileResult(
+        name, PARTLY, f"{words} {_left_out(results, refused)}", first.status, refused.code, first.scan
+    )
+
+
+def _left_out(results: Sequence[FileResult], refused: FileResult) -> str:
+    count = sum(one.state == REFUSED for one in results)
+    return ngettext(
+        "%(count)d file was not taken: %(what)s", "%(count)d files were not taken, among them %(what)s", count
+    ) % {"count": count, "what": _named(refused)}
 
 
 def _named(refused: FileResult) -> str:

@@ -1,6 +1,9 @@
 // Small manners of every page. Nothing here is needed for the pages to work.
 
 const offline = document.getElementById("offline");
+const ended = document.getElementById("ended");
+const asking = new WeakSet();
+const sure = new WeakSet();
 
 // A page in the background, or one that somebody types in, does not refresh itself.
 document.addEventListener("htmx:beforeRequest", (event) => {
@@ -23,6 +26,43 @@ document.addEventListener("htmx:beforeSwap", (event) => {
 document.addEventListener("htmx:sendError", () => { offline.hidden = false; });
 document.addEventListener("htmx:responseError", () => { offline.hidden = false; });
 document.addEventListener("htmx:afterOnLoad", () => { offline.hidden = true; });
+
+// What somebody has typed at length is sent when somebody is there to take it: after the end of the session
+// it would be lost, and in the name of whoever has signed in meanwhile it would be another's.
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (event.defaultPrevented || form.method !== "post" || sure.has(form) || !isTyped(form)) return;
+  event.preventDefault();
+  if (!asking.has(form)) sendIfSignedIn(form, event.submitter);
+});
+// A page that asks for its own news would be loaded anew.
+document.addEventListener("htmx:beforeOnLoad", (event) => {
+  if (!event.detail.xhr.getResponseHeader("HX-Refresh") || ![...document.forms].some(isTyped)) return;
+  event.preventDefault();
+  ended.hidden = false;
+});
+
+function isTyped(form) {
+  return [...form.querySelectorAll("textarea")].some((area) => area.value !== area.defaultValue);
+}
+
+async function sendIfSignedIn(form, submitter) {
+  asking.add(form);
+  try {
+    const answer = await fetch(ended.dataset.session, { headers: { Accept: "application/json" } });
+    const signedIn = answer.ok ? await answer.json() : null;
+    ended.hidden = signedIn?.user === ended.dataset.user || (!signedIn && answer.status !== 401);
+    if (!ended.hidden) return void (submitter ?? form).before(ended);
+    if (signedIn) form.elements.csrfmiddlewaretoken.value = signedIn.token;
+    sure.add(form);
+    form.requestSubmit(submitter);
+  } catch {
+    offline.hidden = false;
+  } finally {
+    asking.delete(form);
+    sure.delete(form);
+  }
+}
 
 // A second click must not send a form twice; after a download the page is still there.
 document.addEventListener("submit", (event) => {

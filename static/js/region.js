@@ -18,11 +18,10 @@ if (field && picture && Number(canvas.dataset.width) > 0) {
   picture.parentElement.append(layer);
   let start = null;
 
+  // The picture rarely has the shape of its frame: beside or above it lies black that is none of it.
   const place = (event) => {
-    const frame = layer.getBoundingClientRect();
-    const x = Math.round(((event.clientX - frame.left) / frame.width) * width);
-    const y = Math.round(((event.clientY - frame.top) / frame.height) * height);
-    return [Math.min(Math.max(x, 0), width), Math.min(Math.max(y, 0), height)];
+    const { x, y } = new DOMPoint(event.clientX, event.clientY).matrixTransform(layer.getScreenCTM().inverse());
+    return [Math.min(Math.max(Math.round(x), 0), width), Math.min(Math.max(Math.round(y), 0), height)];
   };
   const show = (left, top, right, bottom) => {
     box.setAttribute("x", left);

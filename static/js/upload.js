@@ -190,7 +190,7 @@ function answered(parcel) {
 
 function arrived(results) {
   const files = new Map();
-  for (const result of results) if (result.state === "accepted") files.set(result.url, [...(files.get(result.url) ?? []), result.name]);
+  for (const result of results) if (result.state === "accepted" || result.state === "partly") files.set(result.url, [...(files.get(result.url) ?? []), result.name]);
   for (const [url, names] of files) list.arrived(url, names[0], names.length);
 }
 

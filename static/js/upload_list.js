@@ -63,17 +63,17 @@ export class UploadList {
     this.more.hidden = !hidden;
     this.more.textContent = this.words("more", { count: hidden });
     const afterwards = this.part("afterwards");
-    if (afterwards) afterwards.hidden = Boolean(counts.going) || !(counts.accepted || counts.already_there);
+    if (afterwards) afterwards.hidden = Boolean(counts.going) || !(counts.accepted || counts.partly || counts.already_there);
   }
 
   counts() {
-    const counts = { going: 0, accepted: 0, already_there: 0, refused: 0, failed: 0 };
+    const counts = { going: 0, accepted: 0, already_there: 0, partly: 0, refused: 0, failed: 0 };
     for (const item of this.items) counts[item.state in counts ? item.state : "going"] += 1;
     return counts;
   }
 
   tally(counts = this.counts()) {
-    const said = { going: "toGo", accepted: "countAccepted", already_there: "countAlreadyThere", refused: "countRefused", failed: "countFailed" };
+    const said = { going: "toGo", accepted: "countAccepted", already_there: "countAlreadyThere", partly: "countPartly", refused: "countRefused", failed: "countFailed" };
     return Object.entries(said).filter(([state]) => counts[state]).map(([state, name]) => this.words(name, { count: counts[state] })).join(", ");
   }
 
@@ -149,7 +149,7 @@ function isGoing(item) {
 }
 
 function isTrouble(item) {
-  return item.state === "refused" || item.state === "failed";
+  return item.state === "refused" || item.state === "partly" || item.state === "failed";
 }
 
 function sentOf(item) {

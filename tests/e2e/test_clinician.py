@@ -115,6 +115,30 @@ def test_keys_press_what_is_in_view_and_outlines_go_together(at_work: Page, port
     expect(page).to_have_url(f"{portal.url}{address}")
 
 
+def test_what_is_typed_outlives_the_session(page: Page, portal: RunningPortal) -> None:
+    """The cookie goes as the server's half of it would; another window signs in, with another key."""
+    sign_in(page, portal.url, CLINICIAN, PASSWORD)
+    open_case(page, portal.url, "TYPED-1")
+    choose_files(page, {"slice.png": brain_png(3)})
+    page.get_by_role("link", name="See the results").click()
+    form = page.locator("form.review-form").first
+    form.locator('input[value="cannot_tell"]').check(timeout=30_000)
+    form.get_by_label("Comment").fill("Half an hour's thought.")
+    page.context.clear_cookies()
+    form.get_by_role("button", name="Record review").click()
+    expect(form.get_by_role("alert")).to_contain_text("what you have typed is still here")
+    with page.context.expect_page() as opened:
+        form.get_by_role("link", name=f"Sign in as {CLINICIAN}").click()
+    window = opened.value
+    window.get_by_label("Username").fill(CLINICIAN)
+    window.get_by_label("Password").fill(PASSWORD)
+    window.get_by_role("button", name="Sign in").click()
+    expect(window.get_by_role("heading", name="Settings", exact=True)).to_be_visible()
+    form.get_by_role("button", name="Record review").click()
+    expect(page.get_by_text("Your review is recorded.")).to_be_visible()
+    expect(page.locator("blockquote.verdict")).to_contain_text("Half an hour's thought.")
+
+
 def test_each_file_is_told_what_became_of_it(at_work: Page, portal: RunningPortal) -> None:
     page = at_work
     open_case(page, portal.url, "MRN-102")

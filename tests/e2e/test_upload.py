@@ -93,6 +93,25 @@ def test_an_archive_a_copy_of_it_and_a_bad_file_are_each_told_what_became_of_the
     expect(tally(page)).to_have_text("1 accepted, 1 already there, 1 refused")
 
 
+def test_an_archive_that_was_taken_in_part_is_told_of_however_many_files_there_are(
+    at_work: Page, portal: RunningPortal
+) -> None:
+    """Among the first rows or not: what is missing may be what shows the tumour."""
+    page = at_work
+    open_case(page, portal.url, "PART-1")
+    many = {f"{number}.txt": b"" for number in range(25)}
+    page.locator("input[type=file]").set_input_files(
+        [{"name": name, "mimeType": "text/plain", "buffer": data} for name, data in many.items()]
+    )
+    expect(tally(page)).to_have_text("25 refused")
+    whole = {f"{number}.png": brain_png(number) for number in range(3)}
+    choose_files(page, {"study.zip": zipped(whole | {"torn.png": brain_png(9)[:-900]})})
+    expect(tally(page)).to_have_text("1 taken in part, 25 refused")
+    row = page.locator(".upload-row.upload-partly")
+    expect(row).to_contain_text("Holds 3 scans. 1 file was not taken: “torn.png”")
+    expect(row.get_by_role("link", name="Open")).to_be_visible()
+
+
 def test_what_is_dropped_on_a_case_waits_for_the_choice_about_the_patient(
     at_work: Page, portal: RunningPortal
 ) -> None:

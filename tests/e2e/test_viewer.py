@@ -9,7 +9,7 @@ import PIL.Image
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.e2e.answers import DECIDED, OUTLINED, SLICES, answer_in_the_workers_place
+from tests.e2e.answers import DECIDED, OUTLINED, SLICES, WIDTH, answer_in_the_workers_place
 from tests.e2e.browser import open_case
 from tests.e2e.conftest import watched_page
 from tests.e2e.phantom import volume_nifti
@@ -82,7 +82,7 @@ def test_slices_scroll_by_key_wheel_slider_and_curve(stage: Locator, at_work: Pa
     stage.hover()
     at_work.mouse.wheel(0, 53)
     at_slice(stage, 2)
-    slider = at_work.get_by_role("slider", name="Slice of scan 1")
+    slider = at_work.get_by_role("slider", name="Slice of image 1")
     slider.focus()
     at_work.keyboard.press("ArrowRight")
     at_slice(stage, 3)
@@ -103,7 +103,7 @@ def test_the_slider_is_in_view_with_the_picture(size: tuple[int, int], address: 
     at_work.set_viewport_size({"width": size[0], "height": size[1]})
     at_work.goto(address)
     at_slice(at_work.locator("[data-stage]"), DECIDED)
-    expect(at_work.get_by_role("slider", name="Slice of scan 1")).to_be_in_viewport(ratio=1)
+    expect(at_work.get_by_role("slider", name="Slice of image 1")).to_be_in_viewport(ratio=1)
 
 
 def test_the_picture_without_the_outline_is_one_key_away(stage: Locator, at_work: Page) -> None:
@@ -184,6 +184,31 @@ def test_a_length_is_measured_in_millimetres_by_mouse_and_by_keys(stage: Locator
     assert float(area[1]) == pytest.approx(3.14159 / 4 * 20 * 40, rel=0.05)
     at_work.keyboard.press("n")
     expect(measured).to_have_count(0)
+
+
+def test_full_screen_says_whose_picture_it_is_and_which(stage: Locator, at_work: Page) -> None:
+    whose = at_work.get_by_text("MRN-3D", exact=True)
+    expect(whose).to_be_hidden()
+    at_work.get_by_role("button", name="Full screen").click()
+    expect(whose).to_be_visible()
+    expect(at_work.get_by_text("Scan 1 of 2")).to_be_visible()
+    expect(at_work.locator(".whose").get_by_text("head.nii.gz")).to_be_visible()
+
+
+def test_a_box_drawn_beside_black_margins_is_where_it_was_drawn(stage: Locator, at_work: Page) -> None:
+    """The picture is square and its frame is not."""
+    at_work.set_viewport_size({"width": 1600, "height": 700})
+    at_work.get_by_role("link", name="Say where it is instead").click()
+    frame = at_work.locator(".draw-layer").bounding_box()
+    assert frame and frame["width"] > frame["height"] + 20
+    side = frame["height"]
+    left = frame["x"] + (frame["width"] - side) / 2
+    corners = [(left + side * x / WIDTH, frame["y"] + side * y / WIDTH) for x, y in ((12, 12), (36, 24))]
+    at_work.mouse.move(*corners[0])
+    at_work.mouse.down()
+    at_work.mouse.move(*corners[1])
+    at_work.mouse.up()
+    expect(at_work.get_by_label("Where it is instead")).to_have_value(f"{DECIDED + 1}: 12, 12, 36, 24")
 
 
 def test_the_keys_of_the_viewer_are_told_with_all_others(stage: Locator, at_work: Page) -> None:

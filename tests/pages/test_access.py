@@ -27,6 +27,7 @@ TABLE: dict[tuple[str, str], tuple[int, int, int, int, int, int]] = {
     ("GET", "worklist"): (200, 200, 200, 200, 200, TO_SIGN_IN),
     ("GET", "worklist_rows"): (200, 200, 200, 200, 200, TO_SIGN_IN),
     ("GET", "worklist_counts"): (200, 200, 200, 200, 200, TO_SIGN_IN),
+    ("GET", "session"): (200, 200, 200, 200, 200, TO_SIGN_IN),
     ("POST", "worklist_act"): (302, 302, 302, 302, 302, TO_SIGN_IN),
     ("GET", "worklist_export"): (200, 200, 200, 200, 200, TO_SIGN_IN),
     ("GET", "saved_views"): (200, 200, 200, 200, 200, TO_SIGN_IN),

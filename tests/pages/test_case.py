@@ -192,6 +192,28 @@ def test_an_earlier_analysis_stays_visible_with_its_version(
     page = words(page_of(browser, scan))
     assert "Earlier analyses (1)" in page
     assert "No tumour seen, tumour 2%, model test-1" in page
+    assert "came to another answer" not in page, "it has suspected nothing that the latest does not"
+
+
+@pytest.mark.parametrize(
+    "latest",
+    [
+        prediction("notumor", label="notumor"),
+        prediction("uncertain", label=None),
+        UserFacingError("image_unreadable", "The file is damaged."),
+    ],
+)
+def test_a_suspicion_that_the_latest_analysis_does_not_share_is_told_in_view(
+    latest: Any, browser: Client, scan: Scan, worker: Worker
+) -> None:
+    worker.finish(scan)
+    browser.post(reverse("analyse", args=[scan.pk]))
+    worker.finish(scan, latest)
+    told = "An earlier analysis of this scan, by model test-1, came to another answer: Glioma suspected."
+    assert told in words(page_of(browser, scan))
+    assert told in words(browser.get(reverse("scan", args=[scan.pk])))
+    browser.post(reverse("review", args=[scan.analyses.latest("created_at").pk]), {"verdict": "cannot_tell"})
+    assert told in words(browser.get(reverse("report", args=[scan.case_id])))
 
 
 def test_many_scans_come_in_pages_by_name(

@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from classifier.audit import Actor
 from classifier.models import Adjudication, Analysis, Case, Report, Review, Role, Scan, User
+from classifier.services.cases import open_case
 from tests.conftest import NEURO, Reads, upload
 from tests.intake import upload_scans
 from tests.ml.pictures import brain_png
@@ -233,6 +234,31 @@ def test_a_case_is_signed_off_and_its_report_downloaded(browser: Client, analysi
     assert "Report, version 1: Glioma" in case
     assert "Add a review" not in case
     assert review(browser, analysis, verdict="agree").status_code == 409
+
+
+def test_what_is_said_of_a_signature_on_the_next_patient_s_page_names_the_first(
+    browser: Client, analysis: Analysis, as_alice: Actor
+) -> None:
+    case, following = analysis.scan.case, open_case(actor=as_alice, patient_reference="MRN-2")
+    for address in (reverse("worklist"), reverse("case", args=[case.pk])):
+        browser.get(address)
+    review(browser, analysis, verdict="agree")
+    form = report_form(browser, analysis) | {"then": "next"}
+    landed = browser.post(reverse("report", args=[case.pk]), form, follow=True)
+    assert landed.context["case"] == following
+    assert f"The report of {case.patient.reference} is signed." in words(landed)
+
+
+@pytest.mark.parametrize("name", ["case", "case_history", "upload", "report"])
+def test_a_window_s_title_says_whose_case_it_is(name: str, browser: Client, case: Case) -> None:
+    text = page(browser, name, case.pk).content.decode()
+    assert f"<title>{case.patient.reference}" in text
+
+
+@pytest.mark.parametrize("name", ["review", "adjudication"])
+def test_a_window_s_title_says_whose_read_it_is(name: str, browser: Client, analysis: Analysis) -> None:
+    text = page(browser, name, analysis.pk).content.decode()
+    assert f"<title>{analysis.scan.case.patient.reference} " in text
 
 
 @pytest.mark.parametrize(

@@ -108,6 +108,33 @@ def test_an_ended_session_leads_back_to_the_door_with_a_note(browser: Client, ca
     assert page.context["next"] == reverse("case", args=[case.pk])
 
 
+def test_what_is_sent_after_the_session_leads_back_to_the_page_it_was_sent_from(
+    browser: Client, case: Case
+) -> None:
+    browser.session.flush()
+    address = reverse("case", args=[case.pk])
+    for referer, back in (
+        (f"http://testserver{address}?start=12#scan", f"{address}?start=12"),
+        (f"https://elsewhere.example{address}", ""),
+        ("", ""),
+    ):
+        page = browser.post(reverse("saved_views"), headers={"Referer": referer}, follow=True)
+        assert "Your session has ended" in words(page)
+        assert page.context["next"] == back
+
+
+def test_a_page_learns_who_is_signed_in_and_a_key_of_now(browser: Client, alice: User) -> None:
+    strict = Client(enforce_csrf_checks=True)
+    strict.force_login(alice)
+    answer = strict.get(reverse("session"))
+    assert answer.json()["user"] == str(alice.pk)
+    given = {"csrfmiddlewaretoken": answer.json()["token"], "hidden": "1"}
+    assert strict.post(reverse("choose_guide"), given).status_code == 302
+    assert strict.post(reverse("choose_guide"), {"hidden": "1"}).status_code == 403
+    strict.session.flush()
+    assert strict.get(reverse("session"), headers={"Accept": "application/json"}).status_code == 401
+
+
 def test_who_never_signed_in_gets_no_note(client: Client, db: None) -> None:
     assert "session has ended" not in words(client.get("/", follow=True))
 

@@ -1,6 +1,7 @@
 """The viewer: what its page brings along, two scans beside one another, and nothing that is to be hidden."""
 
 import json
+import re
 import uuid
 from typing import Any
 
@@ -16,7 +17,7 @@ from classifier.services.cases import open_case
 from tests.conftest import upload
 from tests.e2e.phantom import volume_nifti
 from tests.intake import upload_scans
-from tests.ml.pictures import brain, brain_png, bytes_of, saved
+from tests.ml.pictures import brain, brain_dicom, brain_png, bytes_of, saved
 from tests.pages.conftest import SignedIn
 from tests.pages.reading import last_event, words
 from tests.pages.test_markup import Page
@@ -108,13 +109,44 @@ def test_the_edges_name_the_sides_of_the_patient(
 ) -> None:
     [result] = upload_scans(actor=as_alice, case=case, files=[upload(volume_nifti(), "volume.nii.gz")])
     page = viewer(browser, result.scan)
-    assert dict(page.context["panes"][0].edges) == {"left": "R", "right": "L", "top": "A", "bottom": "P"}
+    assert dict(page.context["result"].edges) == {"left": "R", "right": "L", "top": "A", "bottom": "P"}
     assert "Three planes" in words(page)
+
+
+def test_the_sides_stand_on_the_pictures_of_the_case_and_of_the_page_without_scripts(
+    browser: Client, as_alice: Actor, case: Case, rung: list[str]
+) -> None:
+    [result] = upload_scans(actor=as_alice, case=case, files=[upload(volume_nifti(), "volume.nii.gz")])
+    for response in (browser.get(reverse("case", args=[case.pk])), viewer(browser, result.scan)):
+        [picture] = re.findall(r'<figure class="picture".*?</a>', response.content.decode(), re.DOTALL)
+        letters = re.findall(r'class="edge edge-(\w+)" aria-hidden="true">(\w)', picture)
+        assert dict(letters) == {"left": "R", "right": "L", "top": "A", "bottom": "P"}
+
+
+def test_the_viewer_says_which_of_the_case_s_scans_it_shows(
+    browser: Client, as_alice: Actor, case: Case, rung: list[str]
+) -> None:
+    """The files of two series are often called alike; number and series tell them apart."""
+    scans = []
+    for seed, series in enumerate(("T1 post Gd", "FLAIR tra")):
+        file = upload(brain_dicom(seed, SeriesDescription=series), "IM0000")
+        scans += [one.scan for one in upload_scans(actor=as_alice, case=case, files=[file])]
+    told = words(viewer(browser, scans[1]))
+    assert "MRN-1 Scan 2 of 2 IM0000 FLAIR tra" in told
+    assert "study date unknown · IM0000 · T1 post Gd" in told, "as the one to be shown beside it"
+    beside = words(viewer(browser, scans[1], beside=scans[0].pk))
+    assert "IM0000 · FLAIR tra" in beside and "IM0000 · T1 post Gd" in beside
+    assert "IM0000 T1 post Gd · DICOM" in words(browser.get(reverse("case", args=[case.pk])))
+
+
+def test_a_scan_alone_in_its_case_has_a_name_and_no_number(browser: Client, scan: Scan) -> None:
+    told = words(viewer(browser, scan))
+    assert "MRN-1 slice.png" in told and "Scan 1 of 1" not in told
 
 
 def test_a_picture_that_does_not_tell_its_sides_gets_no_letters(browser: Client, scan: Scan) -> None:
     response = viewer(browser, scan)
-    assert response.context["panes"][0].edges == []
+    assert response.context["result"].edges == []
     assert "Three planes" not in words(response)
     assert "unknown; measurements are in pixels" in words(response)
 

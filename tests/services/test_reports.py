@@ -11,14 +11,16 @@ from classifier.audit import Actor
 from classifier.errors import UserFacingError
 from classifier.models import Analysis, Answer, AuditEvent, Case, Report, ReportedAnalysis, Review, Scan
 from classifier.services.analyses import request_analysis
+from classifier.services.cases import open_case
 from classifier.services.report_document import download_report, report_pdf
 from classifier.services.reports import amend_report, find_report, sign_off_of, sign_report
 from classifier.services.reviews import adjudicate, submit_review
 from tests.conftest import NEURO, Reads, upload
+from tests.e2e.phantom import volume_nifti
 from tests.intake import upload_scans
 from tests.ml.pictures import brain_png
 from tests.services.readers import fresh, refusal, standing
-from tests.worker import Worker, prediction
+from tests.worker import Worker, outlined, prediction
 
 Triage = Case.Triage
 HOSTILE = '#panic("x") *b* $a$ <script>alert(1)</script> \\ @ref `raw` "quoted" // no comment'
@@ -332,6 +334,57 @@ def test_letters_that_no_font_has_do_not_stop_a_report(
     reader = pypdf.PdfReader(io.BytesIO(report_pdf(report=report, language="en")))
     assert "Łódź, Ελλάδα, Москва" in text_of(report_pdf(report=report, language="en"))
     assert reader.trailer["/Root"]["/MarkInfo"]["/Marked"]
+
+
+def test_a_report_with_letters_that_no_font_has_says_that_it_does_not_show_them(
+    reviewed: Analysis, case: Case, as_alice: Actor, as_rita: Actor
+) -> None:
+    """A reference of such letters alone looks like another patient's."""
+    whole = sign_report(actor=as_alice, case=case, impression="Łódź, Ελλάδα, Москва")
+    torn = amend_report(actor=as_rita, case=case, amends=1, reason="日本語")
+    for report, told in ((whole, False), (torn, True)):
+        assert ("go by the number of the case" in text_of(report_pdf(report=report, language="en"))) is told
+        assert str(case.pk) in text_of(report_pdf(report=report, language="es"))
+
+
+def test_the_pdf_tells_the_sides_of_the_patient_and_of_the_finding(
+    case: Case, as_alice: Actor, worker: Worker, rung: list[str]
+) -> None:
+    [taken] = upload_scans(actor=as_alice, case=case, files=[upload(volume_nifti(side=96), "volume.nii.gz")])
+    answer = outlined(6, height=96, width=96, slice_index=6)
+    answer["finding"]["side"] = "right"
+    submit_review(actor=as_alice, analysis=worker.finish(taken.scan, answer), verdict="agree")
+    told = text_of(report_pdf(report=sign_report(actor=as_alice, case=case), language="en"))
+    assert "Side of the patient right" in told
+    assert {"R", "L", "A", "P"} <= set(told.split())
+
+
+def test_a_picture_that_does_not_tell_its_sides_has_no_letters(signed: Report) -> None:
+    told = text_of(report_pdf(report=signed, language="en"))
+    assert "Side of the patient" not in told
+    assert not {"R", "L", "P"} & set(told.split())
+
+
+def test_where_a_reader_saw_the_finding_instead_is_in_the_pdf(
+    scan: Scan, case: Case, as_alice: Actor, worker: Worker
+) -> None:
+    region = {"slice": 0, "box": [1, 1, 9, 9]}
+    given = {"verdict": "agree", "wrong_region": True, "region": region}
+    submit_review(actor=as_alice, analysis=worker.finish(scan, outlined(0)), **given)
+    told = text_of(report_pdf(report=sign_report(actor=as_alice, case=case), language="en"))
+    assert "wrong region, seen elsewhere on slice 1" in told
+
+
+def test_a_word_wider_than_the_paper_is_not_cut_off(as_alice: Actor, worker: Worker, rung: list[str]) -> None:
+    case = open_case(actor=as_alice, patient_reference="W" * 59 + "1", question="M" * 200 + "2")
+    [taken] = upload_scans(actor=as_alice, case=case, files=[upload(brain_png())])
+    submit_review(actor=as_alice, analysis=worker.finish(taken.scan), verdict="agree")
+    pdf = report_pdf(report=sign_report(actor=as_alice, case=case), language="en")
+    lines = pypdf.PdfReader(io.BytesIO(pdf)).pages[0].extract_text().splitlines()
+    told = "".join(text_of(pdf).replace("\u200b", "").split())
+    assert "W" * 59 + "1" in told
+    assert "M" * 200 + "2" in told
+    assert max(line.count(letter) for line in lines for letter in "MW") < 60, "no more fit into a line"
 
 
 def test_every_download_is_recorded(signed: Report, as_rita: Actor, as_bob: Actor) -> None:

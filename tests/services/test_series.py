@@ -214,8 +214,21 @@ def test_a_person_is_told_what_became_of_an_archive(
     first, second = upload_each(
         actor=as_alice, case=case, files=[upload(archive, "study.zip"), upload(bad, "bad.zip")]
     )
-    assert (first.state, first.name, first.code) == ("accepted", "study.zip", "")
-    assert first.words.startswith("Holds 2 scans. Not all could be taken: “b.png”: The file is")
+    assert (first.state, first.name, first.code) == ("partly", "study.zip", "image_truncated")
+    assert first.words.startswith("Holds 2 scans. 1 file was not taken: “b.png”: The file is")
     assert (second.state, second.code) == ("refused", "image_truncated")
     [again] = upload_each(actor=as_alice, case=case, files=[upload(zipped(good), "again.zip")])
-    assert again.state == "already_there"
+    assert (again.state, again.code) == ("already_there", "")
+
+
+def test_a_series_that_an_archive_leaves_out_is_counted_with_all_its_files(
+    as_alice: Actor, case: Case, slices: list[bytes], rung: list[str]
+) -> None:
+    torn = {f"IM{number}": data for number, data in enumerate([*slices[:-1], slices[-1][:-900]])}
+    [result] = upload_each(
+        actor=as_alice, case=case, files=[upload(zipped(torn | {"a.png": brain_png()}), "study.zip")]
+    )
+    assert result.state == "partly"
+    assert (
+        f"Holds 1 scan. {len(slices)} files were not taken, among them “IM{len(slices) - 1}”" in result.words
+    )
