@@ -162,6 +162,14 @@ def aggregate(chosen: argparse.Namespace) -> int:
     return 0
 
 
+def whole_heads(chosen: argparse.Namespace) -> int:
+    from ml import whole_heads as heads
+
+    predictor = Predictor.load(_bundle(chosen))
+    print(f"{predictor.version}\n\n{heads.as_markdown(heads.judge(predictor, chosen.data))}\n\n{NOTICE}")
+    return 0
+
+
 def _tell(log: logging.Logger) -> None:
     """Print what is being made, and of everything else what is amiss."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
@@ -244,11 +252,13 @@ def _add_making(commands: Any) -> None:
     kinds.add_argument("--slices", type=_step, help="pieces of so many slices instead of whole scans")
     kinds.add_argument("--thin", type=_step, help="as if tumours were only so many slices thick")
     pool.add_argument("--json", type=Path, metavar="OUT", help="also write the figures there")
+    text = "answers to whole heads in thin slices, with planted tumours and without"
+    thin = _command(commands, "whole-heads", whole_heads, text, bundle=True)
     race = _command(commands, "bench", bench, "measure the engines on a bundle's network", bundle=True)
     race.add_argument("--rounds", type=int, default=7, help="turns of every engine")
     race.add_argument("--slices", type=int, default=128, help="pictures on which the engines must agree")
     race.add_argument("--json", type=Path, metavar="OUT", help="also write the figures there")
-    for parser in (learn, whole, many, seal, tell, test, pool, race):
+    for parser in (learn, whole, many, seal, tell, test, pool, thin, race):
         parser.add_argument("--data", type=Path, default=Path("../shared/data"))
 
 

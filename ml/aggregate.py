@@ -30,6 +30,8 @@ class Aggregation:
     slices than this the most suspicious one decides, whatever the method: neighbours that show nothing
     do not speak against the only slice through a tumour (of pieces of scans of 3 to 10 slices a run of 5
     misses one tumour in ten, the most suspicious slice one in forty; from 12 on neither misses any).
+    ``thickness``: millimetres of what these numbers call a slice; of a scan whose slices are known to
+    lie closer so many neighbours count as one of them.
     """
 
     method: str = "max"
@@ -40,6 +42,7 @@ class Aggregation:
     outlined: int = 1
     refused_share: float = 1.0
     few: int = 12
+    thickness: float | None = None
 
     def __post_init__(self) -> None:
         if self.method not in METHODS or self.kinds not in KINDS:
@@ -49,9 +52,21 @@ class Aggregation:
     def from_card(cls, card: Mapping[str, Any]) -> "Aggregation":
         return cls(**card.get("aggregation", {}))
 
-    def of(self, slices: int) -> "Aggregation":
-        """That of a scan with this many slices."""
-        return replace(self, method="max", tumour=None) if slices < self.few else self
+    def of(self, slices: int, spacing_mm: float | None = None) -> "Aggregation":
+        """That of a scan with this many slices, ``spacing_mm`` apart where that is known."""
+        layers = self._layers(spacing_mm)
+        thinned = replace(self, slices=self.slices * layers, outlined=self.outlined * layers)
+        if slices >= self.few * layers:
+            return thinned
+        if layers == 1:
+            return replace(self, method="max", tumour=None)
+        return replace(thinned, method="run", slices=layers, tumour=None)
+
+    def _layers(self, spacing_mm: float | None) -> int:
+        """How many neighbours count as one slice."""
+        if self.thickness is None or not spacing_mm:
+            return 1
+        return max(1, round(self.thickness / spacing_mm))
 
     def thresholds(self, single: Thresholds) -> Thresholds:
         """Those of a scan, where those of a slice are ``single``."""

@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 
 LARGEST_DIFFERENCE: Final = 0.01
 FORMS: Final = ("int8", "float16", "float32")
-AGGREGATION: Final[dict[str, Any]] = {"method": "run", "slices": 3, "kinds": "all"}
+AGGREGATION: Final[dict[str, Any]] = {"method": "run", "slices": 3, "kinds": "all", "thickness": 4.0}
 """How the slices of a scan become one answer, chosen by ``python -m ml aggregate``."""
 
 CALIBRATION: Final = ("temperature", "thresholds", "specific_threshold", "validation_slices")

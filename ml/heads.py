@@ -46,6 +46,7 @@ TOOLS: Final = {
 
 Span = tuple[int, int]
 Volume = NDArray[np.float32]
+Sizes = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -181,14 +182,22 @@ def fetch(data: Path, heads: Sequence[Head] = HEADS) -> Counter[str]:
 
 def _parts(heads: Sequence[Head], place: Path) -> Iterator[tuple[Head, str, str, int, Volume]]:
     """Every slice of every head with what it shows, its view and its first voxel."""
+    for head, volume, sizes in scans(heads, place):
+        for label, spans in ((NO_TUMOUR, head.extent), (NECK, (None, None, head.neck))):
+            for view, first, picture in slices(volume, sizes, spans):
+                yield head, label, view, first, picture
+
+
+def scans(heads: Sequence[Head], place: Path) -> Iterator[tuple[Head, Volume, Sizes]]:
+    """Every head with its scan and the millimetres of a voxel, axes to the right, to the front and upwards.
+
+    Packages are kept in the folder ``place``. Raises DownloadError as ``fetch`` does.
+    """
     packages = dict.fromkeys(head.package for head in heads)
     for package in tqdm(packages, unit="package", disable=None):
         archive = _archive(package, place)
         for head in (one for one in heads if one.package == package):
-            volume, sizes = _volume(_member(archive, head), head)
-            for label, spans in ((NO_TUMOUR, head.extent), (NECK, (None, None, head.neck))):
-                for view, first, picture in slices(volume, sizes, spans):
-                    yield head, label, view, first, picture
+            yield head, *_volume(_member(archive, head), head)
 
 
 def _archive(package: Package, place: Path) -> Path:
@@ -227,29 +236,40 @@ def _read(archive: Path, member: str) -> bytes:
         return file.read() if file else b""
 
 
-def _volume(content: bytes, head: Head) -> tuple[Volume, NDArray[np.float64]]:
-    """The scan and the millimetres of a voxel, with axes to the right, to the front and upwards."""
+def _volume(content: bytes, head: Head) -> tuple[Volume, Sizes]:
     scan = nib.as_closest_canonical(nib.Nifti1Image.from_bytes(gzip.decompress(content)))
     order = (0, 1, 2) if head.upright else (0, 2, 1)
     values = np.asarray(scan.dataobj, np.float32).transpose(order)
     return values, np.array(scan.header.get_zooms(), np.float64)[list(order)]
 
 
-def slices(
-    volume: Volume, sizes: NDArray[np.float64], spans: Sequence[Span | None]
-) -> Iterator[tuple[str, int, Volume]]:
+def slices(volume: Volume, sizes: Sizes, spans: Sequence[Span | None]) -> Iterator[tuple[str, int, Volume]]:
     """View, first voxel and picture (height, width) in [0, 1] of slices across x, y and z, upright.
 
     As thick as ``THICKNESS`` where voxels are thinner, side by side, and the voxels in the middle of
     each on their own, in square pixels of about a millimetre.
     """
-    shown = np.clip(volume / np.percentile(volume, WHITE), 0, 1)
+    shown = _shown(volume)
     for axis, (view, span) in enumerate(zip(VIEWS, spans, strict=True)):
         for first, thick in _cuts(span, max(1, round(THICKNESS / sizes[axis]))) if span else ():
-            mean = shown.take(range(first, first + thick), axis).mean(axis)
-            width, height = np.rint(np.array(mean.shape) * np.delete(sizes, axis)).astype(int)
-            picture = PIL.Image.fromarray(np.rot90(mean))
-            yield view, first, np.asarray(picture.resize((width, height), PIL.Image.Resampling.BICUBIC))
+            yield view, first, _picture(shown, sizes, axis, first, thick)
+
+
+def across(volume: Volume, sizes: Sizes, axis: int) -> list[Volume]:
+    """Every slice across one axis, a voxel thick, otherwise as ``slices``."""
+    shown = _shown(volume)
+    return [_picture(shown, sizes, axis, first, 1) for first in range(volume.shape[axis])]
+
+
+def _shown(volume: Volume) -> Volume:
+    return np.asarray(np.clip(volume / np.percentile(volume, WHITE), 0, 1), np.float32)
+
+
+def _picture(shown: Volume, sizes: Sizes, axis: int, first: int, thick: int) -> Volume:
+    mean = shown.take(range(first, first + thick), axis).mean(axis)
+    width, height = np.rint(np.array(mean.shape) * np.delete(sizes, axis)).astype(int)
+    picture = PIL.Image.fromarray(np.rot90(mean))
+    return np.asarray(picture.resize((width, height), PIL.Image.Resampling.BICUBIC))
 
 
 def _cuts(span: Span, thick: int) -> Iterator[tuple[int, int]]:

@@ -273,7 +273,7 @@ class Predictor:
         return replace(one, mask=mask, area_px=area) if area else one
 
     def _answer(self, judged: Sequence[_Judged], image: Image, clock: _Clock) -> Prediction:
-        how = self._aggregation.of(len(judged))
+        how = self._aggregation.of(len(judged), image.facts.slice_spacing_mm)
         scan = aggregate.aggregate(_slices(judged), how, large=self.thresholds.mask_area)
         thresholds = how.thresholds(self.thresholds)
         outcome, reason = decision.decide(scan.probabilities, thresholds, outlined=scan.outlined is not None)

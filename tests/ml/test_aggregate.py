@@ -162,3 +162,31 @@ def test_of_few_slices_those_that_show_nothing_do_not_speak_against_the_one_thro
     assert called(curve, how) == "notumor"
     assert called(curve, how.of(count)) == "meningioma"
     assert how.of(12) == how
+
+
+THIN = Aggregation.from_card({"aggregation": {"method": "run", "slices": 3, "kinds": "all", "thickness": 4}})
+
+
+@pytest.mark.parametrize(("spacing", "layers"), [(1.0, 4), (0.9, 4), (1.5, 3), (2.0, 2), (3.0, 1), (6.0, 1)])
+def test_so_many_thin_slices_count_as_one(spacing: float, layers: int) -> None:
+    how = THIN.of(200, spacing)
+    assert (how.slices, how.outlined) == (3 * layers, layers)
+    assert THIN.of(12 * layers, spacing) == how
+    few = THIN.of(12 * layers - 1, spacing)
+    assert few == THIN.of(1) if layers == 1 else (few.method, few.slices) == ("run", layers)
+
+
+def test_where_the_spacing_or_the_thickness_is_not_known_every_slice_counts() -> None:
+    assert THIN.of(200) == THIN.of(200, None) == THIN
+    how = Aggregation("run")
+    assert how.of(200, 0.5) == how
+
+
+def test_two_millimetres_that_look_like_a_tumour_are_none_and_twelve_are() -> None:
+    speck, tumour = ([0.03] * 90 + [0.95] * thin + [0.03] * 90 for thin in (2, 12))
+    assert called(slices(speck), THIN.of(len(speck))) == "glioma"
+    assert called(slices(speck), THIN.of(len(speck), 1.0)) == "notumor"
+    assert called(slices(tumour), THIN.of(len(tumour), 1.0)) == "glioma"
+    outlined = slices([0.1] * 180, outlined=[0.05 if i < 3 else 0.0 for i in range(180)])
+    assert aggregate(outlined, THIN.of(180, 1.0), large=0.02).outlined is None
+    assert aggregate(outlined, THIN.of(180), large=0.02).outlined == 0

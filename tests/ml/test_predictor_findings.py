@@ -1,6 +1,7 @@
 """From a network with masks to findings, over batches and volumes; the network is a rule (``seeing``)."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -164,6 +165,17 @@ def test_of_a_few_slices_the_most_suspicious_one_decides_whatever_the_card_says(
     predictor = seeing(tmp_path, monkeypatch, engine, aggregation={"method": "run", "slices": 3})
     answer = predictor.predict(image(*(head(SPOT) if i == 4 else head() for i in range(6))))
     assert answer.outcome == "glioma" and answer.slice_index == 4
+
+
+def test_of_slices_known_to_be_thin_a_single_one_does_not_decide(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: BrightIsTumour
+) -> None:
+    thick = {"method": "run", "slices": 1, "thickness": 4}
+    predictor = seeing(tmp_path, monkeypatch, engine, aggregation=thick)
+    scan = image(*(head(SPOT) if i == 4 else head() for i in range(60)))
+    thin = replace(scan, facts=replace(scan.facts, slice_spacing_mm=1.0))
+    assert predictor.predict(scan).outcome == "glioma"
+    assert predictor.predict(thin).outcome == "notumor"
 
 
 def test_mirroring_averages_both_views_and_turns_the_second_mask_back(
