@@ -42,6 +42,9 @@ REASONS = {
     "mask_disagrees": _(
         "A large area was outlined although no class of tumour was found. Please look closely."
     ),
+    "few_slices": _(
+        "Only a few thin slices look like a tumour, those beside them do not. Please look closely."
+    ),
     "no_brain": _("This slice of the scan shows no brain."),
 }
 FAILURES = {

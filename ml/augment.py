@@ -37,8 +37,7 @@ class Augmentation:
     ``rotations`` are degrees of which one is drawn; ``turn`` the chance of any angle of the circle
     instead. ``zoom``, ``shift``, ``stretch`` and ``gamma`` are the largest relative changes.
     ``heal`` is the chance that a healthy slice is one whose tumour was taken out, ``paste`` that it is
-    given the tumour of another slice, ``small`` that this is made smaller, ``sequence`` that a slice is
-    shown as by another sequence.
+    given the tumour of another slice, ``sequence`` that a slice is shown as by another sequence.
     With ``close_up`` all that is learnt are outlined tumours from near.
     """
 
@@ -56,7 +55,6 @@ class Augmentation:
     lesion: float = 0.0
     heal: float = 0.0
     paste: float = 0.0
-    small: float = 0.0
     sequence: float = 0.0
     close_up: bool = False
     bias: float = 0.0

@@ -22,6 +22,7 @@ REASONS: Final[Mapping[str, str]] = {
     "not_brain_mri": "This does not look like the brain MRI slices that the model has learnt.",
     "image_blank": "The picture shows nothing but an even surface.",
     "mask_disagrees": "A large area was outlined although no class of tumour was found. Please look closely.",
+    "few_slices": "Only a few thin slices look like a tumour, those beside them do not. Please look closely.",
     "no_brain": "This slice of the scan shows no brain.",
 }
 

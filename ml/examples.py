@@ -223,10 +223,7 @@ def _known(
         return augment.vary(of_source[rng.integers(len(of_source))], size, how, rng), label
     if row.label == NO_TUMOUR and donors.get(row.view) and rng.random() < how.paste:
         donor = int(rng.choice(donors[row.view]))
-        sick = examples.sample(donor)
-        if how.small and rng.random() < how.small:
-            sick = lesions.shrunk(sick, rng)
-        pasted = lesions.paste(sample, sick)
+        pasted = lesions.paste(sample, examples.sample(donor))
         if pasted is not None:
             sample, label = pasted, examples.rows[donor].target
     if how.sequence and rng.random() < how.sequence:

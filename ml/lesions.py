@@ -4,19 +4,13 @@ A network that has met healthy slices of one hospital and tumours of another lea
 """
 
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ml.augment import Grey, Random, Sample, framed, soft
-from ml.close_ups import Frame
-
-SMALLEST: Final = 0.06
-"""Of a shrunk tumour, about a centimetre: its diameter in sides of the picture."""
-BESIDE: Final = 0.06
-"""How far a shrunk tumour may lie from its place, in sides of the picture."""
+from ml.augment import Grey, Sample, soft
 
 
 def paste(healthy: Sample, donor: Sample) -> Sample | None:
@@ -36,24 +30,6 @@ def paste(healthy: Sample, donor: Sample) -> Sample | None:
     share = soft(donor.mask)
     mixed = (1 - share) * healthy.picture + share * (donor.picture + shift)
     return replace(healthy, picture=np.clip(mixed, 0, 255).astype(np.uint8), mask=donor.mask)
-
-
-def shrunk(donor: Sample, rng: Random) -> Sample:
-    """``donor`` with its head so drawn together that its tumour is smaller, in about the same place.
-
-    As it is where nobody outlined it or where it is small already.
-    """
-    if donor.mask is None or not donor.mask.any():
-        return donor
-    side = donor.picture.shape[0]
-    least = SMALLEST * side / (2 * np.sqrt(np.count_nonzero(donor.mask) / np.pi))
-    if least >= 1:
-        return donor
-    y, x = np.argwhere(donor.mask).mean(axis=0) + 0.5
-    size, (down, right) = rng.uniform(least, 1), rng.uniform(-BESIDE, BESIDE, 2) * side
-    frame = Frame(x + (side / 2 - x - right) / size, y + (side / 2 - y - down) / size, side / size)
-    picture, mask = (framed(values, frame, side) for values in (donor.picture, donor.mask))
-    return replace(donor, picture=picture, mask=mask)
 
 
 def heal(sick: Sample) -> Sample | None:

@@ -12,14 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml import aggregate, brain, bundle, close_ups, decision, findings, preprocess, reference
-from ml.aggregate import Aggregation, Slices
+from ml.aggregate import Aggregation, Scan, Slices
 from ml.bundle import Bundle
 from ml.decision import HEALTHY, REASONS, Familiar, Thresholds
 from ml.engine import LARGEST_BATCH, LiteRt, Outputs, mirrored
 from ml.errors import BundleError
 from ml.findings import Finding, Mask
 from ml.image_types import Facts, Image, Pixels
-from ml.labels import CLASSES, NO_TUMOUR, REFUSED
+from ml.labels import CLASSES, NO_TUMOUR, REFUSED, UNCERTAIN
 from ml.preprocess import Geometry
 
 NOTICE: Final = "Research use only. Not a medical device."
@@ -272,11 +272,24 @@ class Predictor:
         area = int(mask.sum())
         return replace(one, mask=mask, area_px=area) if area else one
 
-    def _answer(self, judged: Sequence[_Judged], image: Image, clock: _Clock) -> Prediction:
-        how = self._aggregation.of(len(judged), image.facts.slice_spacing_mm)
-        scan = aggregate.aggregate(_slices(judged), how, large=self.thresholds.mask_area)
+    def _decide(self, slices: Slices, spacing_mm: float | None) -> tuple[Scan, str, str | None]:
+        """The scan's answer: a kind of tumour needs as many thin slices as are as thick as the usual ones,
+        but it is ``notumor`` only where a few of them alone look like none either."""
+        thick, thin = (self._aggregation.of(len(slices.tumour), one) for one in (spacing_mm, None))
+        scan, outcome, reason = self._decided(slices, thick)
+        if outcome == NO_TUMOUR and thick != thin:
+            closer, suspected, why = self._decided(slices, thin)
+            if suspected != NO_TUMOUR:
+                return closer, UNCERTAIN, why if why == "mask_disagrees" else "few_slices"
+        return scan, outcome, reason
+
+    def _decided(self, slices: Slices, how: Aggregation) -> tuple[Scan, str, str | None]:
+        scan = aggregate.aggregate(slices, how, large=self.thresholds.mask_area)
         thresholds = how.thresholds(self.thresholds)
-        outcome, reason = decision.decide(scan.probabilities, thresholds, outlined=scan.outlined is not None)
+        return scan, *decision.decide(scan.probabilities, thresholds, outlined=scan.outlined is not None)
+
+    def _answer(self, judged: Sequence[_Judged], image: Image, clock: _Clock) -> Prediction:
+        scan, outcome, reason = self._decide(_slices(judged), image.facts.slice_spacing_mm)
         index = scan.slice_index
         if scan.refused:
             outcome, reason = REFUSED, judged[index].refusal

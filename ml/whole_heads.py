@@ -42,7 +42,7 @@ class Answered:
 
 def scans() -> Iterator[tuple[heads.Head, str, Image]]:
     """Every head that has slices in all views, in each of them; raises as ``ml.heads.fetch``."""
-    whole = [head for head in heads.HEADS if all(head.extent)]
+    whole = [head for head in heads.HEADS if all(head.brain)]
     with tempfile.TemporaryDirectory() as place:
         for head, volume, sizes in heads.scans(whole, Path(place)):
             for axis, view in enumerate(heads.VIEWS):

@@ -89,18 +89,6 @@ def test_a_healthy_slice_with_a_pasted_tumour_is_a_tumour() -> None:
     assert (batch.masks.max(axis=(1, 2, 3)) > 0.5).sum() == (batch.classes[:, glioma] == 1).sum()
 
 
-def test_a_pasted_tumour_is_made_smaller_as_often_as_the_recipe_says() -> None:
-    known = drawn(side=96)
-    known.masks[:4, 32:64, 32:64] = 255
-
-    def least(small: float) -> float:
-        recipe = replace(tiny.recipe(batch=8), augment={"paste": 1.0, "small": small})
-        masks = np.concatenate([next(examples.batches(recipe, known, n, 1, 96)).masks for n in range(4)])
-        return float(masks.sum(axis=(1, 2, 3))[masks.max(axis=(1, 2, 3)) > 0.5].min())
-
-    assert least(1.0) < 0.6 * least(0.0)
-
-
 def test_slices_of_other_sequences_are_drawn_as_often_as_the_recipe_says() -> None:
     all_brain = np.full_like(drawn().depths, 255)
     known = replace(drawn(), depths=all_brain, brains=all_brain)

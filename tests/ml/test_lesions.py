@@ -14,29 +14,6 @@ def test_a_pasted_tumour_brings_its_outline_and_leaves_the_rest() -> None:
     assert changed[34:42, 56:64].mean() > 20 and changed[:, :40].max() == 0
 
 
-def test_a_shrunk_tumour_is_smaller_in_about_its_place_and_keeps_its_grey_values() -> None:
-    donor = sample(np.where(DISC > 0, 240, PICTURE).astype(np.uint8))
-    centre = np.argwhere(DISC).mean(axis=0)
-    sizes = []
-    for seed in range(8):
-        small = lesions.shrunk(donor, np.random.default_rng(seed))
-        assert small.mask is not None
-        inside = small.mask > 200
-        sizes.append(inside.sum() / np.count_nonzero(DISC))
-        moved = np.abs(np.argwhere(inside).mean(axis=0) - centre)
-        assert moved.max() < lesions.BESIDE * len(PICTURE) + 1
-        assert np.median(small.picture[inside]) == 240
-    assert max(sizes) <= 1 and min(sizes) < 0.6 and len(set(sizes)) > 4
-
-
-def test_what_is_small_already_or_not_outlined_is_not_shrunk() -> None:
-    speck = np.zeros_like(DISC)
-    speck[40:44, 40:44] = 255
-    rng = np.random.default_rng(0)
-    for donor in (sample(mask=speck), sample(mask=None), sample(mask=np.zeros_like(DISC))):
-        assert lesions.shrunk(donor, rng) is donor
-
-
 def test_no_tumour_is_pasted_outside_the_head() -> None:
     outside = np.zeros_like(DISC)
     outside[:8, :8] = 255

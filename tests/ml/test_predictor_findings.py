@@ -167,15 +167,41 @@ def test_of_a_few_slices_the_most_suspicious_one_decides_whatever_the_card_says(
     assert answer.outcome == "glioma" and answer.slice_index == 4
 
 
-def test_of_slices_known_to_be_thin_a_single_one_does_not_decide(
+@pytest.mark.parametrize(
+    ("spots", "outcome", "reason", "index"),
+    [
+        (range(0), "notumor", None, None),
+        (range(4, 5), "uncertain", "few_slices", 4),
+        (range(4, 9), "glioma", None, 4),
+    ],
+)
+def test_thin_slices_name_a_tumour_together_and_are_not_called_healthy_where_one_alone_would(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    engine: BrightIsTumour,
+    spots: range,
+    outcome: str,
+    reason: str | None,
+    index: int | None,
+) -> None:
+    thick = {"method": "run", "slices": 1, "thickness": 4}
+    predictor = seeing(tmp_path, monkeypatch, engine, aggregation=thick)
+    scan = image(*(head(SPOT) if i in spots else head() for i in range(60)))
+    thin = predictor.predict(replace(scan, facts=replace(scan.facts, slice_spacing_mm=1.0)))
+    assert (thin.outcome, thin.reason) == (outcome, reason)
+    assert index is None or (thin.slice_index == index and index in thin.masks)
+    assert predictor.predict(scan).outcome == ("glioma" if spots else "notumor")
+
+
+def test_a_large_outline_in_one_thin_slice_is_still_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: BrightIsTumour
 ) -> None:
     thick = {"method": "run", "slices": 1, "thickness": 4}
     predictor = seeing(tmp_path, monkeypatch, engine, aggregation=thick)
+    predictor.thresholds = replace(predictor.thresholds, tumour=1.0, mask_area=0.001)
     scan = image(*(head(SPOT) if i == 4 else head() for i in range(60)))
-    thin = replace(scan, facts=replace(scan.facts, slice_spacing_mm=1.0))
-    assert predictor.predict(scan).outcome == "glioma"
-    assert predictor.predict(thin).outcome == "notumor"
+    answer = predictor.predict(replace(scan, facts=replace(scan.facts, slice_spacing_mm=1.0)))
+    assert (answer.outcome, answer.reason, answer.slice_index) == ("uncertain", "mask_disagrees", 4)
 
 
 def test_mirroring_averages_both_views_and_turns_the_second_mask_back(
