@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import getpass
 import os
+import pwd
 import uuid
 from dataclasses import dataclass
 from typing import Any
@@ -50,7 +50,7 @@ def record(action: Action, *, actor: Actor, about: object = None, **detail: Any)
         # Not type(): the user of a request is lazy and only says that it is one.
         object_type=about.__class__.__name__.lower() if about is not None else "",
         object_id=str(getattr(about, "pk", "")) if about is not None else "",
-        case_id=_case_id(about),
+        case_id=case_id_of(about),
         address=actor.address,
         via=actor.via,
         detail=detail,
@@ -58,13 +58,15 @@ def record(action: Action, *, actor: Actor, about: object = None, **detail: Any)
 
 
 def _server_account() -> str:
+    """As the system knows it; LOGNAME and USER are whatever their owner has set them to."""
     try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user often has a number and no name
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container's user often has a number and no name
         return f"uid {os.getuid()}"
 
 
-def _case_id(about: object) -> uuid.UUID | None:
+def case_id_of(about: object) -> uuid.UUID | None:
+    """The case that a row is or belongs to, if any."""
     match about:
         case Case():
             return about.pk

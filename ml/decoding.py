@@ -21,6 +21,10 @@ Source = bytes | Path | BinaryIO
 DEFAULT_LIMITS: Final = Limits()
 UNREADABLE: Final = {"dicom": "dicom_unreadable", "nifti": "nifti_unreadable"}
 
+# They quote what they stumble over, which may be a patient's name, into the log. `refusing` alone does not
+# keep them from it: filters belong to the process, and threads that decode at once undo each other's.
+warnings.filterwarnings("ignore", module="pydicom|nibabel|PIL")
+
 
 def read(source: Source, limits: Limits = DEFAULT_LIMITS) -> Image:
     """Slices and facts of one image file.
@@ -88,7 +92,7 @@ def refusing(kind: str) -> Iterator[None]:
     The cause is not chained: decoders quote the content of the file, and with it the patient.
     """
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings():  # what other libraries find odd in the numbers of a picture
             warnings.simplefilter("ignore")
             yield
     except ImageError:

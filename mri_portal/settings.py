@@ -317,6 +317,7 @@ AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_HTTP_RESPONSE_CODE = 429
 AXES_LOCKOUT_CALLABLE = "classifier.pages.accounts.locked_out"
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "next"]  # where one wanted to go may name a patient
 AXES_ENABLE_ADMIN = False
 AXES_DISABLE_ACCESS_LOG = True  # sign-ins are AuditEvents
 AXES_VERBOSE = False

@@ -190,9 +190,9 @@ class ReadOnlyAdmin(_ModelAdmin):
         return TemplateResponse(request, "admin/portal/act.html", context, status=status)
 
     def _record_list(self, request: HttpRequest, response: TemplateResponse) -> None:
-        rows = (response.context_data or {})["cl"].result_list
+        rows = list((response.context_data or {})["cl"].result_list)
         kind = self.opts.model_name or ""
-        record_list(actor=admin_actor(request), kind=kind, filters=request.GET, rows=len(rows))
+        record_list(actor=admin_actor(request), kind=kind, filters=request.GET, rows=rows)
 
     def _said(self, request: HttpRequest, done: str, about: Model | None) -> HttpResponse:
         messages.success(request, done)

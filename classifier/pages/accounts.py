@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST, require_safe
 
+from classifier.models import User
 from classifier.pages import errors
 from classifier.pages.forms import OwnPasswordForm, SignInForm
 from classifier.pages.preferences import remember_user
@@ -37,8 +38,7 @@ class SignIn(LoginView):
         return remember_user(self.request, response, form.get_user())
 
     def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
-        if not getattr(self.request, "axes_locked_out", False):
-            sign_ins.note_failed_sign_in(actor=page_actor(self.request), name_tried=_name_tried(self.request))
+        _note_failure(self.request)
         return super().form_invalid(form)
 
 
@@ -80,14 +80,24 @@ def sign_out(request: SignedInRequest) -> HttpResponse:
 
 @sensitive_post_parameters()
 def change_password(request: SignedInRequest) -> HttpResponse:
-    form = OwnPasswordForm(request.user, form_data(request))
+    form = OwnPasswordForm(request.user, form_data(request), request=request)
     if request.method == "POST" and form.is_valid():
         sign_ins.change_password(actor=page_actor(request), password=form.cleaned_data["new_password1"])
         update_session_auth_hash(request, request.user)
         messages.success(request, _("Your password is changed. Other sessions of yours have ended."))
         return redirect("own_settings")
+    if form.has_error("old_password", "password_incorrect"):
+        _note_failure(request)
     return render(request, "accounts/password.html", {"form": form}, status=400 if form.is_bound else 200)
 
 
+def _note_failure(request: HttpRequest) -> None:
+    """Unless it is noted as a lock-out."""
+    if not getattr(request, "axes_locked_out", False):
+        sign_ins.note_failed_sign_in(actor=page_actor(request), name_tried=_name_tried(request))
+
+
 def _name_tried(request: HttpRequest) -> str:
+    if isinstance(request.user, User):  # at their own password
+        return request.user.get_username()
     return request.POST.get("username", "")

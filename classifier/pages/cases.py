@@ -58,6 +58,7 @@ def case_page(request: SignedInRequest, case_id: uuid.UUID) -> HttpResponse:
         "results": found,
         "versions": registered_versions(),
         "open": [result.analysis for result in found if not result.analysis.is_finished],
+        "look": results.word_of_look(actor=page_actor(request), case=case),
         "glance": len(found) > 1,
         "pictures": True,
         "previous": max(0, start - results.PAGE) if start else None,
@@ -75,7 +76,8 @@ def progress(request: SignedInRequest, case_id: uuid.UUID) -> HttpResponse:
     actor = page_actor(request)
     case = cases.find_case(actor=actor, case_id=case_id)
     seen = _seen(request.GET.getlist("open")[: results.PAGE])
-    changed, still_open = results.progress(actor=actor, case=case, seen=seen)
+    word = request.GET.get("look", "")
+    changed, still_open = results.progress(actor=actor, case=case, seen=seen, word=word)
     if not changed:
         return HttpResponse(status=204)
     on_case_page = request.GET.get("pictures") == "1"
@@ -86,6 +88,7 @@ def progress(request: SignedInRequest, case_id: uuid.UUID) -> HttpResponse:
         "results": changed,
         "versions": registered_versions(),
         "open": still_open,
+        "look": results.word_of_look(actor=actor, case=case),
         "glance": request.GET.get("glance") == "1",
         "pictures": on_case_page,
     }

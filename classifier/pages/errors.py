@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -20,8 +19,6 @@ from classifier.uploads import FileTooBig
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
-
-logger = logging.getLogger(__name__)
 
 HEADINGS = {
     400: _("That request could not be understood"),
@@ -111,7 +108,7 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
-    logger.warning("CSRF check failed: %s", reason)
+    """Django writes the reason into the log, and makes harmless what a stranger has sent with it."""
     return respond(
         request,
         status=403,

@@ -8,6 +8,7 @@ from django.utils.cache import get_conditional_response
 from django.views.decorators.http import require_safe
 
 from classifier.models import Analysis
+from classifier.pages.middleware import refreshes_itself
 from classifier.pages.requests import SignedInRequest, page_actor
 from classifier.services import pictures, reviews, thumbnails
 
@@ -37,9 +38,12 @@ def picture(request: SignedInRequest, scan_id: uuid.UUID, index: int) -> HttpRes
     )
 
 
+@refreshes_itself
 @require_safe
 def thumbnail(request: SignedInRequest, scan_id: uuid.UUID) -> HttpResponse:
-    """For a list. A browser may keep it, but asks each time whether it may still show it."""
+    """For a list, which brings new ones by itself. A browser may keep it, but asks each time whether it may
+    still show it.
+    """
     scan = thumbnails.look_at_thumbnail(
         actor=page_actor(request), scan_id=scan_id, word=request.GET.get("list", "")
     )

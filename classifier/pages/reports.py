@@ -23,22 +23,27 @@ SHOWN_TO_SIGN = 24
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def report(request: SignedInRequest, case_id: uuid.UUID) -> HttpResponse:
-    """The report that holds with all its versions, and the form for the next signature."""
+    """The report that holds with all its versions, and the form for the next signature.
+
+    A form that comes back with what was wrong shows the page again, and is a look at it like the first.
+    """
     actor = page_actor(request)
-    find = cases.find_case if request.method == "POST" else cases.view_case
-    case = find(actor=actor, case_id=case_id)
+    case = cases.find_case(actor=actor, case_id=case_id)
     if request.method == "POST" and not request.user.may_sign:
         raise NotAllowed(_("Only clinicians and reviewers sign reports."))
     sign_off = reports.sign_off_of(actor=actor, case=case)
     form = _form(request, sign_off)
     status = 400 if form.is_bound else 200
-    if form.is_valid():
+    if request.method == "POST" and sign_off.obstacle:
+        status = sign_off.obstacle.status
+    elif form.is_valid():
         try:
             return _sign(request, case, form)
         except UserFacingError as error:
             form.add_error(None, error.detail)
             status = error.status
-    elif sign_off.report and not form.is_bound:
+    cases.record_case_view(actor=actor, case=case)
+    if sign_off.report:
         reports.record_report_view(actor=actor, report=sign_off.report)
     facts = {"case": case, "sign_off": sign_off, "form": form} | _before_signing(request, case, sign_off)
     return render(request, "cases/report.html", facts, status=status)
@@ -66,8 +71,9 @@ def report_pdf(request: SignedInRequest, report_id: uuid.UUID) -> HttpResponse:
 
 
 def _form(request: SignedInRequest, sign_off: SignOff) -> SignForm:
+    """Nothing that was sent is held against the answers that may be signed before there may be one."""
     kind: type[SignForm] = AmendForm if sign_off.report else SignForm
-    return kind(form_data(request), sign_off=sign_off)
+    return kind(None if sign_off.obstacle else form_data(request), sign_off=sign_off)
 
 
 def _sign(request: SignedInRequest, case: Case, form: SignForm) -> HttpResponse:

@@ -21,7 +21,7 @@ from classifier.services.reports import SignOff
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def review(request: SignedInRequest, analysis_id: uuid.UUID) -> HttpResponse:
-    """The form stands on the case page too; here it comes back with what was wrong."""
+    """The form stands on the case page too; here it comes back with what was wrong, which is another look."""
     analysis = _found(request, analysis_id)
     form = ReviewForm(form_data(request), analysis=analysis)
     status = 400 if form.is_bound else 200
@@ -32,6 +32,7 @@ def review(request: SignedInRequest, analysis_id: uuid.UUID) -> HttpResponse:
         except UserFacingError as error:
             form.add_error(_field_of(error, form), error.detail)
             status = error.status
+    reviews.record_analysis_view(actor=page_actor(request), analysis=analysis)
     return render(request, "cases/review.html", _facts(request, analysis) | {"form": form}, status=status)
 
 
@@ -47,6 +48,7 @@ def adjudication(request: SignedInRequest, analysis_id: uuid.UUID) -> HttpRespon
         except UserFacingError as error:
             form.add_error(None, error.detail)
             status = error.status
+    reviews.record_analysis_view(actor=page_actor(request), analysis=analysis)
     found = reading.reading_of(analysis.pk)
     facts = _facts(request, analysis) | {
         "form": form,
@@ -58,8 +60,7 @@ def adjudication(request: SignedInRequest, analysis_id: uuid.UUID) -> HttpRespon
 
 
 def _found(request: SignedInRequest, analysis_id: uuid.UUID) -> Analysis:
-    find = reviews.find_analysis if request.method == "POST" else reviews.view_analysis
-    analysis = find(actor=page_actor(request), analysis_id=analysis_id)
+    analysis = reviews.find_analysis(actor=page_actor(request), analysis_id=analysis_id)
     if not request.user.may_review:
         raise NotAllowed(_("Only clinicians and reviewers submit reviews."))
     return analysis

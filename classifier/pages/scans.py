@@ -45,6 +45,7 @@ def scan_page(request: SignedInRequest, scan_id: uuid.UUID) -> HttpResponse:
         "priors": priors.priors_of(actor=actor, scan=scan),
         "versions": registered_versions(),
         "open": [] if panes[0].result.analysis.is_finished else [panes[0].result.analysis],
+        "look": results.word_of_look(actor=actor, case=scan.case),
     }
     return render(request, "scans/scan.html", facts)
 

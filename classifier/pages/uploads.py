@@ -28,8 +28,7 @@ def upload(request: SignedInRequest, case_id: uuid.UUID) -> HttpResponse:
     if not request.user.may_upload:
         raise NotAllowed(_("Only clinicians upload scans."))
     if request.method != "POST":
-        cases.record_case_view(actor=page_actor(request), case=case)
-        return render(request, "cases/upload.html", _facts(request, case, []))
+        return _page(request, case, [], status=200)
     done = upload_each(
         actor=page_actor(request),
         case=case,
@@ -39,6 +38,12 @@ def upload(request: SignedInRequest, case_id: uuid.UUID) -> HttpResponse:
     status = 200 if any(result.scan for result in done) else done[0].status
     if wants_json(request):
         return JsonResponse({"results": [_as_json(result) for result in done]}, status=status)
+    return _page(request, case, done, status=status)
+
+
+def _page(request: SignedInRequest, case: Case, done: list[FileResult], *, status: int) -> HttpResponse:
+    """A look at the case, also where it comes back with what became of files."""
+    cases.record_case_view(actor=page_actor(request), case=case)
     return render(request, "cases/upload.html", _facts(request, case, done), status=status)
 
 

@@ -48,10 +48,13 @@ def worklist(request: SignedInRequest) -> HttpResponse:
 def worklist_rows(request: SignedInRequest) -> HttpResponse:
     """The rows where they differ from those on the screen. Other cases than those are another look."""
     form = WorklistForm(request.GET, user=request.user)
-    page = service.find_worklist(user=request.user, filters=form.filters(), **_positions(request.GET))
+    page = service.refresh_worklist(
+        actor=page_actor(request),
+        filters=form.filters(),
+        word=request.GET.get("shown", ""),
+        **_positions(request.GET),
+    )
     rows = _rows(request, form, page)
-    if rows["shown"] != request.GET.get("shown"):
-        service.record_worklist_view(actor=page_actor(request), page=page)
     return _unless_seen(request, rows["rows_mark"], "worklist/_live.html", rows)
 
 
@@ -73,14 +76,15 @@ def _unless_seen(request: SignedInRequest, mark: str, template: str, facts: dict
 def _rows(request: SignedInRequest, form: WorklistForm, page: Page) -> dict[str, Any]:
     """The table, ready, and what lets the page ask whether it has changed."""
     facts = {"page": page, "filters": form.query(), "user": request.user}
-    shown = lines(page.rows, with_department=request.user.sees_every_department)
-    table = render_to_string("worklist/_table.html", facts | {"lines": shown})
-    mark = _mark(table)
+    rows = lines(page.rows, with_department=request.user.sees_every_department)
+    table = render_to_string("worklist/_table.html", facts | {"lines": rows})
+    shown = service.word_of_look(user=request.user, page=page)
+    mark = _mark(table, shown)
     return facts | {
         "table": table,
         "rows_mark": mark,
         "rows_headers": _if_other_than(mark),
-        "shown": _digest(page.case_keys),
+        "shown": shown,
         "place": place_of(form, request.GET),
     }
 
@@ -100,11 +104,8 @@ def _counts(request: SignedInRequest, form: WorklistForm) -> dict[str, Any]:
 
 def _mark(*content: object) -> str:
     """What tells two states of a part of the page apart, as an ETag."""
-    return f'"{_digest([str(part) for part in content])}"'
-
-
-def _digest(parts: Iterable[str]) -> str:
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+    digest = hashlib.sha256("\n".join(map(str, content)).encode()).hexdigest()
+    return f'"{digest[:16]}"'
 
 
 def _if_other_than(mark: str) -> str:

@@ -12,8 +12,8 @@ from classifier.services.worklist import Row
 from classifier.templatetags.portal import in_words, verdict_words
 from classifier.templatetags.worklist import likelihood, standing
 
-# What a spreadsheet would take for the beginning of a formula.
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+# What a spreadsheet would take for the beginning of a formula, with the wide letters of East Asian ones.
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 BYTE_ORDER_MARK = "\ufeff"  # without it Excel reads UTF-8 as something else
 
 

@@ -34,19 +34,22 @@ def case_history(
     """
     case = view_case(actor=actor, case_id=case_id)
     events = AuditEvent.objects.filter(case_id=case.pk).order_by("-created_at", "-id")
+    hidden = hidden_in_case(user=actor.require_user(), case=case)
     if not looks:
         events = events.exclude(action__in=LOOKS)
+    elif not all(sight.answer for sight in hidden.values()):
+        # Which slice others have turned to, and that there was an outline to look at, tells the answer.
+        events = events.exclude(action=Action.IMAGE_VIEWED)
     if before is not None:
         last = events.filter(pk=before).first()
         events = events.filter(_older_than(last)) if last else events.none()
     page = list(events.select_related("actor")[: PAGE + 1])
-    _hide(actor, case, page)
+    _hide(hidden, page)
     return case, page[:PAGE], page[PAGE - 1].pk if len(page) > PAGE else None
 
 
-def _hide(actor: Actor, case: Case, events: Sequence[AuditEvent]) -> None:
+def _hide(hidden: Mapping[str, Sight], events: Sequence[AuditEvent]) -> None:
     """That something was answered or read may be known; what was said may not, before one's own read."""
-    hidden = hidden_in_case(user=actor.require_user(), case=case)
     for event in events:
         if not _may_be_told(event, hidden):
             event.detail = {}

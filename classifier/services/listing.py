@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from django.db.models import Exists, Model, OuterRef, Prefetch, QuerySet, prefetch_related_objects
 
-from classifier.audit import Action, Actor, record
+from classifier.audit import Action, Actor, case_id_of, record
 from classifier.models import Analysis, Case, Patient, Review, Scan
 from classifier.services.reading import veil, veil_scans, with_open_answer
 
@@ -78,9 +78,16 @@ def hide_answers(*, actor: Actor, rows: Sequence[Model]) -> None:
     veil(user=user, analyses=[row for row in rows if isinstance(row, Analysis)])
 
 
-def record_list(*, actor: Actor, kind: str, filters: Mapping[str, Any], rows: int) -> None:
-    """The names of the filters only: their values may name a patient."""
-    record(Action.WORKLIST_VIEWED, actor=actor, list=kind, filters=sorted(filters), rows=rows)
+def record_list(*, actor: Actor, kind: str, filters: Mapping[str, Any], rows: Sequence[Model]) -> None:
+    """Whose rows were shown. The names of the filters only: their values may name a patient."""
+    record(Action.WORKLIST_VIEWED, actor=actor, list=kind, filters=sorted(filters), **_whose(rows))
+
+
+def _whose(rows: Sequence[Model]) -> dict[str, list[str]]:
+    """The cases of the rows, or the patients where those are listed; in the order of the list."""
+    patients = [row.pk.hex for row in rows if isinstance(row, Patient)]
+    cases = [case_id.hex for row in rows if (case_id := case_id_of(row))]
+    return {"patients": patients} if patients else {"cases": list(dict.fromkeys(cases))}
 
 
 def _narrowed(rows: QuerySet[M], lookups: Mapping[str, str], filters: Mapping[str, Any]) -> QuerySet[M]:

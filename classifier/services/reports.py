@@ -34,7 +34,8 @@ TUMOUR = 2
 class SignOff:
     """How far a case is on its way to a report, for one person.
 
-    ``obstacle`` says why it cannot be signed or amended now; ``state`` is what the person has seen.
+    ``obstacle`` says why it cannot be signed or amended now, and there are no ``answers`` then, which tell
+    what was read; ``state`` is what the person has seen.
     """
 
     case: Case
@@ -59,12 +60,13 @@ def sign_off_of(*, actor: Actor, case: Case) -> SignOff:
     user = actor.require_user()
     found = latest_readings(case.pk)
     reports = list(list_reports(case=case).order_by("-version"))
+    obstacle = _obstacle(user, found)
     return SignOff(
         case=case,
         readings=found,
         reports=reports,
-        obstacle=_obstacle(user, found),
-        answers=_possible_answers(found, amends=bool(reports)),
+        obstacle=obstacle,
+        answers=[] if obstacle else _possible_answers(found, amends=bool(reports)),
         to_adjudicate=[reading for reading in found if may_adjudicate(user=user, reading=reading)],
         state=_state(found, reports),
     )

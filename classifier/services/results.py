@@ -8,6 +8,8 @@ from django.db.models import Exists, OuterRef, Prefetch, QuerySet
 
 from classifier.audit import Action, Actor, record
 from classifier.models import Analysis, Case, ReportedAnalysis, Review, Scan, ScanFile
+from classifier.services.cases import record_case_view
+from classifier.services.looks import is_recorded, word_of
 from classifier.services.reading import veil_scans
 
 PAGE = 12
@@ -87,15 +89,23 @@ def place_in_case(scan: Scan) -> tuple[int, int]:
     return keys.index(scan.pk) + 1, len(keys)
 
 
+def word_of_look(*, actor: Actor, case: Case) -> str:
+    """What a page of the case asks for its `progress` with, once the look at it is recorded."""
+    return word_of(actor.require_user(), "case", case.pk)
+
+
 def progress(
-    *, actor: Actor, case: Case, seen: Mapping[uuid.UUID, str]
+    *, actor: Actor, case: Case, seen: Mapping[uuid.UUID, str], word: str
 ) -> tuple[list[Result], list[Analysis]]:
     """Of the analyses ``seen`` with a state: the results that have moved on, and what is still open.
 
-    A finished result that is handed out here is recorded as viewed.
+    A finished result that is handed out here is recorded as viewed, and without the ``word`` of a page of
+    the case the whole as a look at it: a result comes with earlier ones.
     """
     analyses = list(Analysis.objects.filter(scan__case=case, pk__in=seen).select_related("scan"))
     moved = [analysis for analysis in analyses if analysis.state != seen[analysis.pk]]
+    if moved and not is_recorded(word, actor.require_user(), "case", case.pk):
+        record_case_view(actor=actor, case=case)
     for analysis in moved:
         if analysis.is_finished:
             record(Action.ANALYSIS_VIEWED, actor=actor, about=analysis)

@@ -3,7 +3,9 @@
 import unicodedata
 from dataclasses import replace
 
+from django.contrib.sessions.models import Session
 from django.db import transaction
+from django.utils import timezone
 
 from classifier.audit import Action, Actor, record
 
@@ -22,6 +24,11 @@ def note_failed_sign_in(*, actor: Actor, name_tried: str) -> None:
 
 def note_lock_out(*, actor: Actor, name_tried: str) -> None:
     record(Action.LOCKED_OUT, actor=_named(actor, name_tried))
+
+
+def forget_ended_sessions() -> int:
+    """Remove what nobody can use any more: a session holds what was last searched for, also a patient."""
+    return Session.objects.filter(expire_date__lt=timezone.now()).delete()[0]
 
 
 @transaction.atomic

@@ -1,20 +1,18 @@
 """Small pictures of scans beside the cases of a list.
 
-The look at the list is one audit event that names its cases. What the list hands out with it, a word of that
-person, scan and day, opens the scan's thumbnail without another event; asked for in any other way, a
-thumbnail is a look at an image like every other.
+The look at the list is one audit event that names its cases. The word that it hands out (`services.looks`)
+opens the scan's thumbnail without another event; asked for in any other way, a thumbnail is a look at an
+image like every other.
 """
 
 import uuid
 from dataclasses import dataclass
 from functools import lru_cache
 
-from django.utils import timezone
-from django.utils.crypto import constant_time_compare, salted_hmac
-
 from classifier import inference
 from classifier.audit import Action, Actor, record
 from classifier.models import Scan, User
+from classifier.services.looks import is_recorded, word_of
 from classifier.services.originals import storage_may_be_away
 from classifier.services.scans import find_scan
 from classifier.services.volumes import volume_of
@@ -32,14 +30,13 @@ class Thumbnail:
 
 
 def thumbnail_of(scan: Scan, user: User) -> Thumbnail:
-    return Thumbnail(scan.pk, _word(user, scan.pk, timezone.localdate().isoformat()))
+    return Thumbnail(scan.pk, word_of(user, "thumbnail", scan.pk))
 
 
 def look_at_thumbnail(*, actor: Actor, scan_id: uuid.UUID, word: str) -> Scan:
     """The scan whose thumbnail may be shown; recorded unless a recorded list has led here today."""
     scan = find_scan(actor=actor, scan_id=scan_id)
-    expected = _word(actor.require_user(), scan.pk, timezone.localdate().isoformat())
-    if not constant_time_compare(word, expected):
+    if not is_recorded(word, actor.require_user(), "thumbnail", scan.pk):
         record(Action.IMAGE_VIEWED, actor=actor, about=scan, index=middle_of(scan), shown="thumbnail")
     return scan
 
@@ -61,7 +58,3 @@ def _drawn(scan_id: uuid.UUID) -> bytes:
     volume = volume_of(scan)
     index = min(middle_of(scan), len(volume.slices) - 1)
     return inference.picture(volume, index=index, max_side=SIDE)
-
-
-def _word(user: User, scan_id: uuid.UUID, day: str) -> str:
-    return salted_hmac("thumbnail", f"{user.pk} {scan_id} {day}").hexdigest()[:32]

@@ -15,6 +15,7 @@ from django.contrib.auth.models import Group
 
 from classifier.audit import Action, Actor, record
 from classifier.models import Analysis, Case, Review, Role, User
+from classifier.services.looks import is_recorded, word_of
 from classifier.services.reading import veil
 from classifier.services.thumbnails import Thumbnail, thumbnail_of
 from classifier.services.triage import pressing
@@ -56,18 +57,34 @@ def view_worklist(
 ) -> Page:
     """A page of the worklist, with the look at it recorded."""
     page = find_worklist(user=actor.require_user(), filters=filters, after=after, before=before)
-    record_worklist_view(actor=actor, page=page)
+    _record_look(actor, page)
     return page
 
 
-def record_worklist_view(*, actor: Actor, page: Page) -> None:
-    record(Action.WORKLIST_VIEWED, actor=actor, cases=page.case_keys)
+def word_of_look(*, user: User, page: Page) -> str:
+    """What the page refreshes itself with as long as it holds the cases of a recorded look."""
+    return word_of(user, "worklist", *page.case_keys)
+
+
+def refresh_worklist(
+    *,
+    actor: Actor,
+    filters: Filters,
+    word: str,
+    after: Position | None = None,
+    before: Position | None = None,
+) -> Page:
+    """The page anew; another look where ``word`` is not that of one at these cases."""
+    page = find_worklist(user=actor.require_user(), filters=filters, after=after, before=before)
+    if not is_recorded(word, actor.require_user(), "worklist", *page.case_keys):
+        _record_look(actor, page)
+    return page
 
 
 def find_worklist(
     *, user: User, filters: Filters, after: Position | None = None, before: Position | None = None
 ) -> Page:
-    """The same unrecorded, for a page that refreshes itself."""
+    """The same unrecorded."""
     if before is not None:
         keys = keys_above(user, filters, before, PAGE + 1)
         if len(keys) > PAGE:
@@ -101,6 +118,10 @@ def export_cases(*, actor: Actor, case_ids: Sequence[uuid.UUID]) -> Iterator[Seq
     visible = Case.objects.visible_to(actor.require_user()).filter(pk__in=case_ids)
     keys = list(visible.order_by(*Case.ORDER).values_list("pk", flat=True))
     yield _handed_out(actor, _rows(keys, actor.require_user()))
+
+
+def _record_look(actor: Actor, page: Page) -> None:
+    record(Action.WORKLIST_VIEWED, actor=actor, cases=page.case_keys)
 
 
 def _handed_out(actor: Actor, rows: Sequence[Row]) -> Sequence[Row]:

@@ -48,7 +48,8 @@ def test_a_look_at_a_list_is_one_event_that_repeats_no_search_term(
     browser(otto).get(reverse(f"admin:classifier_{name}_changelist"), {"q": "MRN-1"})
     event = AuditEvent.objects.get(pk__gt=last)
     assert (event.action, event.via) == (Action.WORKLIST_VIEWED, "admin")
-    assert event.detail == {"list": name, "filters": ["q"], "rows": 1}
+    shown = {"patients": [history.patient.pk.hex]} if name == "patient" else {"cases": [history.case.pk.hex]}
+    assert event.detail == {"list": name, "filters": ["q"], **shown}
 
 
 @pytest.mark.parametrize(

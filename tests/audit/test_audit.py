@@ -75,6 +75,13 @@ def test_commands_act_under_the_name_of_the_servers_account(world: World) -> Non
     assert all(event.actor_name for event in events)
 
 
+def test_nobody_with_a_shell_takes_another_name_by_setting_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = Actor.command().name
+    for variable in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.setenv(variable, "alice")
+    assert Actor.command().name == before != "alice"
+
+
 # Tested by themselves: here or, for a backup that is brought back, in `tests/ops`.
 ELSEWHERE = {
     Action.ANALYSIS_FAILED,

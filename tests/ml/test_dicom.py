@@ -386,3 +386,14 @@ def test_a_decoded_frame_of_another_length_than_asked_for_ends_the_process_with_
 
     assert status(STORED.nbytes) == 0
     assert status(STORED.nbytes + 2) == 1
+
+
+def test_no_thread_sets_free_the_warnings_that_quote_a_file() -> None:
+    """Filters of warnings belong to the process: what one thread puts back holds for all."""
+    code = (
+        "import ml.images\n"
+        "from pydicom.dataelem import DataElement\n"
+        "DataElement('SeriesInstanceUID', 'UI', '1.2.Doe^Jane')\n"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stderr == ""

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
+from django.conf import settings
 from django.core.management import get_commands
 
 from mri_portal import supervisor
@@ -245,6 +246,13 @@ def test_the_proxy_hands_requests_to_the_web_service() -> None:
     assert (
         set(re.findall(r"\{\$(\w+)}", text)) <= services("docker-compose.yml")["proxy"]["environment"].keys()
     )
+
+
+def test_the_proxy_holds_a_form_until_it_is_whole() -> None:
+    """A thread of the portal that waits for a form's next letter serves nobody else."""
+    text = (ROOT / "deploy" / "Caddyfile").read_text()
+    [mebibytes] = re.findall(r"^\t\trequest_buffers (\d+)MiB$", text, re.MULTILINE)
+    assert int(mebibytes) * 2**20 > settings.DATA_UPLOAD_MAX_MEMORY_SIZE
 
 
 def test_shell_words_of_every_command_are_one_argument_each() -> None:

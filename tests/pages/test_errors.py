@@ -133,6 +133,15 @@ def test_a_form_without_its_token_is_explained(client: Client, db: None) -> None
     assert "This form has expired" in words(response)
 
 
+def test_what_a_stranger_sends_acts_on_nobody_who_reads_the_log(
+    client: Client, db: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    strict = Client(enforce_csrf_checks=True)
+    strict.post("/sign-in/", headers={"Origin": "https://evil.example/\x1b[2J\x9b"})
+    [line] = [record.getMessage() for record in caplog.records if "evil" in record.getMessage()]
+    assert line.isprintable()
+
+
 def test_a_host_that_is_not_ours_gets_no_page(client: Client, db: None) -> None:
     assert client.get("/sign-in/", headers={"Host": "evil.example"}).status_code == 400
 

@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from classifier.audit import Actor
-from classifier.models import Adjudication, Analysis, Case, Report, Review, Role, Scan, User
+from classifier.models import Adjudication, Analysis, Answer, Case, Report, Review, Role, Scan, User
 from classifier.services.cases import open_case
 from tests.conftest import NEURO, Reads, upload
 from tests.intake import upload_scans
@@ -79,6 +79,20 @@ def test_a_blind_reader_finds_no_trace_of_the_answer_before_their_own(
     assert "Glioma suspected" in case
     assert "97%" in case
     assert "rita agrees: Glioma blind" in case
+
+
+def test_a_signature_is_no_way_to_ask_what_others_have_read(
+    browser: Client, signed_in: SignedIn, rita: User, analysis: Analysis, reads: Reads
+) -> None:
+    reads(blind=True)
+    review(browser, analysis, verdict="correct", label="meningioma")
+    second = signed_in(rita)
+    address = reverse("report", args=[analysis.scan.case_id])
+    pages = [second.post(address, {"answer": answer, "state": "x"}) for answer in Answer.values]
+    assert {page.status_code for page in pages} == {409}
+    assert len({words(page) for page in pages}) == 1
+    assert "who signs has read or decided every scan themselves" in words(pages[0])
+    assert pages[0].context["sign_off"].answers == []
 
 
 def test_the_first_read_is_shown_to_the_second_reader_afterwards(

@@ -4,12 +4,16 @@ import time
 from http import cookies
 
 import pytest
+from axes.models import AccessAttempt
 from django.conf import settings
+from django.contrib.sessions.models import Session
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from classifier.models import AuditEvent, Case, Scan, User
+from classifier.tasks import sweep
 from tests.conftest import PASSWORD
 from tests.pages.reading import actions, last_event, polled_url, words
 
@@ -172,6 +176,7 @@ def test_looking_at_a_page_keeps_the_session_alive(browser: Client) -> None:
 def test_a_page_refreshing_itself_does_not_keep_the_session_alive(browser: Client, scan: Scan) -> None:
     assert expiry_after(browser, "/worklist/rows/") == 60
     assert expiry_after(browser, reverse("progress", args=[scan.case_id])) == 60
+    assert expiry_after(browser, reverse("thumbnail", args=[scan.pk])) == 60
 
 
 def test_a_new_password_is_recorded_and_ends_the_other_sessions(alice: User, browser: Client) -> None:
@@ -185,6 +190,43 @@ def test_a_new_password_is_recorded_and_ends_the_other_sessions(alice: User, bro
     alice.refresh_from_db()
     assert alice.check_password(new)
     assert Action.PASSWORD_CHANGED in actions()
+
+
+def test_an_old_password_that_is_guessed_locks_out_like_a_sign_in(
+    alice: User, browser: Client, settings: Settings
+) -> None:
+    """A session that was left open is no place to learn its password."""
+    settings.AXES_FAILURE_LIMIT = 2
+    new = "another long passphrase"
+    guess = {"old_password": "a guess", "new_password1": new, "new_password2": new}
+    answers = [browser.post(reverse("change_password"), guess).status_code for _ in range(2)]
+    right = browser.post(reverse("change_password"), guess | {"old_password": PASSWORD})
+    assert [*answers, right.status_code] == [400, 429, 429]
+    assert Client().post(DOOR, {"username": "alice", "password": PASSWORD}).status_code == 429
+    alice.refresh_from_db()
+    assert alice.check_password(PASSWORD)
+    events = AuditEvent.objects.filter(actor_name="alice").order_by("pk").values_list("action", flat=True)
+    assert list(events) == [Action.SIGN_IN_FAILED, *[Action.LOCKED_OUT] * 3]
+
+
+def test_an_old_password_that_is_left_out_is_no_guess(browser: Client) -> None:
+    assert browser.post(reverse("change_password"), {}).status_code == 400
+    assert actions() == []
+
+
+def test_where_one_wanted_to_go_is_not_kept_with_a_failure(alice: User, client: Client) -> None:
+    """An address may hold what was searched for."""
+    client.post(f"{DOOR}?next=/%3Fq%3DMRN-1", {"username": "alice", "password": "wrong"})
+    assert AccessAttempt.objects.exists()
+    assert not [row for row in AccessAttempt.objects.values() if "MRN-1" in str(row)]
+
+
+def test_the_sweeper_forgets_sessions_that_have_ended(browser: Client, alice: User) -> None:
+    ended = Client()
+    ended.force_login(alice)
+    Session.objects.filter(pk=ended.session.session_key).update(expire_date=timezone.now())
+    sweep()
+    assert list(Session.objects.values_list("pk", flat=True)) == [browser.session.session_key]
 
 
 def test_a_weak_password_is_refused_with_the_reason(alice: User, browser: Client) -> None:

@@ -8,6 +8,7 @@ import pytest
 from classifier.audit import Actor
 from classifier.models import (
     Analysis,
+    AuditEvent,
     Case,
     Scan,
 )
@@ -119,6 +120,25 @@ def test_neither_pages_nor_lists_nor_history_tell_what_is_hidden(
     assert told == [{}, {}]
     _, events, _ = history.case_history(actor=fresh(as_alice), case_id=analysis.scan.case_id)
     assert any(event.detail.get("outcome") == "glioma" for event in events)
+
+
+def test_the_history_does_not_tell_where_others_have_looked_before_ones_own_read(
+    scan: Scan, worker: Worker, as_alice: Actor, as_rita: Actor, reads: Reads
+) -> None:
+    """That there was an outline to look at, and to which slice a reader has turned, tells the answer."""
+    reads(blind=True)
+    analysis = worker.finish(scan, outlined())
+    read(as_alice, analysis)
+    pictures.view_picture(actor=as_alice, scan_id=scan.pk, index=0)
+    pictures.view_border(actor=as_alice, analysis_id=analysis.pk, index=0, side=512)
+
+    def images(actor: Actor) -> int:
+        _, events, _ = history.case_history(actor=fresh(actor), case_id=scan.case_id)
+        return sum(event.action == AuditEvent.Action.IMAGE_VIEWED for event in events)
+
+    assert (images(as_alice), images(as_rita)) == (2, 0)
+    read(as_rita, analysis)
+    assert images(as_rita) == 2
 
 
 def test_a_filter_by_outcome_does_not_tell_what_is_hidden(

@@ -41,7 +41,7 @@ def test_the_word_of_a_list_opens_neither_another_scan_nor_another_day(
     word = thumbnail_of(scan, alice).word
     look_at_thumbnail(actor=as_alice, scan_id=other.scan.pk, word=word)
     tomorrow = timezone.localdate() + timedelta(days=1)
-    monkeypatch.setattr("classifier.services.thumbnails.timezone.localdate", lambda: tomorrow)
+    monkeypatch.setattr("django.utils.timezone.localdate", lambda: tomorrow)
     look_at_thumbnail(actor=as_alice, scan_id=scan.pk, word=word)
     looked_at = AuditEvent.objects.filter(action=Action.IMAGE_VIEWED).values_list("object_id", flat=True)
     assert sorted(looked_at) == sorted([str(scan.pk), str(other.scan.pk)])

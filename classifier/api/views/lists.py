@@ -1,6 +1,7 @@
 """Lists: filtered, paged by position, each look recorded once."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar, Protocol
 
 from django.db.models import QuerySet
@@ -26,10 +27,13 @@ def page_response(
     rows: QuerySet[Any],
     serializer: type[serializers.BaseSerializer[Any]],
     query: Mapping[str, Any],
+    *,
+    seen: Callable[[Sequence[Any]], object] = lambda _: None,
 ) -> Response:
-    """One page of ``rows``; ``query`` is a checked `PageQuery`."""
+    """One page of ``rows``, of which ``seen`` hears; ``query`` is a checked `PageQuery`."""
     found, cursor = page_of(rows, size=query["page_size"], cursor=query.get("cursor", ""))
     hide_answers(actor=view.actor, rows=found)
+    seen(found)
     return Response(page_body(view.request, view.shown(serializer, found, many=True), cursor))
 
 
@@ -43,6 +47,5 @@ class ListView(ApiView):
         query = query_of(request, self.query)
         filters = {name: value for name, value in query.items() if name not in PAGING}
         rows = type(self).listing(actor=self.actor, filters=filters)
-        response = page_response(self, rows, self.row, query)
-        record_list(actor=self.actor, kind=self.kind, filters=filters, rows=len(response.data["results"]))
-        return response
+        record = partial(record_list, actor=self.actor, kind=self.kind, filters=filters)
+        return page_response(self, rows, self.row, query, seen=lambda found: record(rows=found))

@@ -71,6 +71,8 @@ class ScansView(ListView):
             destination=intake.Destination(case_id=fields.pop("case", None), **fields),
             key=request.headers.get("Idempotency-Key", ""),
         )
+        for scan in {upload.scan.pk: upload.scan for upload in uploads if not upload.created}.values():
+            scans.record_scan_view(actor=self.actor, scan=scan)  # it comes with what it has been answered
         body = self._uploaded([upload.scan for upload in uploads])
         created = any(upload.created for upload in uploads)
         return Response(body, status=202 if created else 200, headers={"Location": body["url"]})
