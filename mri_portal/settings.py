@@ -190,11 +190,14 @@ CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_TIMEZONE = "UTC"
+# What workers that were away have missed is not swept again and again. The sweeper's clock writes when that
+# is and each worker's reads it, so they may differ by some minutes.
+CLOCKS_APART_S = 900
 CELERY_BEAT_SCHEDULE = {
     "sweep": {
         "task": "classifier.tasks.sweep",
         "schedule": SWEEP_INTERVAL_S,
-        "options": {"expires": SWEEP_INTERVAL_S},
+        "options": {"expires": SWEEP_INTERVAL_S + CLOCKS_APART_S},
     }
 }
 SWEEPER_RANG = DATA_DIR / "sweeper-rang"

@@ -23,6 +23,7 @@ from classifier.audit import Action, Actor, record
 from classifier.errors import Conflict, NotAllowed, NotFound, UserFacingError
 from classifier.models import Analysis, ModelVersion, Scan
 from classifier.services import ringing
+from classifier.services.clock import shared_now
 from classifier.services.masks import stored_masks
 from classifier.services.model_versions import find_version
 from classifier.services.originals import originals
@@ -120,7 +121,7 @@ def _claim(analysis_id: uuid.UUID) -> Analysis | None:
     model_version = analysis.requested_version or prepare_model()
     if model_version is None:
         return None
-    now = timezone.now()
+    now = shared_now()
     claimed = {
         "status": Status.RUNNING,
         "attempts": analysis.attempts + 1,
@@ -254,7 +255,7 @@ def _finish(analysis: Analysis, action: Action, **fields: Any) -> bool:
 @transaction.atomic
 def _write_end(analysis: Analysis, action: Action, fields: dict[str, Any]) -> bool:
     """The one UPDATE that ends an analysis."""
-    if not _own(analysis).update(finished_at=timezone.now(), lease_until=None, **fields):
+    if not _own(analysis).update(finished_at=shared_now(), lease_until=None, **fields):
         return False
     record(
         action,
@@ -273,8 +274,7 @@ def _own(analysis: Analysis) -> Any:
 
 
 def _recover_lost() -> int:
-    now = timezone.now()
-    lost = Analysis.objects.filter(status=Status.RUNNING, lease_until__lt=now).select_related("scan")
+    lost = Analysis.objects.filter(status=Status.RUNNING, lease_until__lt=shared_now()).select_related("scan")
     return sum(_recover(analysis) for analysis in lost[:SWEEP_AT_MOST])
 
 
