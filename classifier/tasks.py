@@ -4,7 +4,7 @@ import uuid
 
 from celery import shared_task
 
-from classifier.services import analyses, workers
+from classifier.services import analyses, spool, workers
 
 
 @shared_task
@@ -16,3 +16,4 @@ def run_analysis(analysis_id: str) -> None:
 def sweep() -> None:
     analyses.recover_analyses()
     workers.forget_lost_workers()
+    spool.forget_remains()
