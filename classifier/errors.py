@@ -1,5 +1,7 @@
 """Errors that reach a clinician or a program: a stable code, one sentence, an HTTP status."""
 
+import errno
+
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -50,3 +52,19 @@ class NotAllowed(UserFacingError):
 
 class Conflict(UserFacingError):
     status = 409
+
+
+class NoRoom(UserFacingError):
+    """A disk of the server is full, wherever that was noticed: while files arrive, are unpacked or stored."""
+
+    status = 503
+
+    def __init__(self) -> None:
+        super().__init__(
+            "storage_unavailable",
+            gettext("The server's disk is full, and nothing was stored; try again later."),
+        )
+
+
+def is_full_disk(error: BaseException | None) -> bool:
+    return isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}

@@ -51,6 +51,7 @@ FAILURES = {
     "time_limit": _("The analysis took too long and was stopped."),
     "internal_error": _("The analysis failed for a reason that is in the server's log."),
     "worker_lost": _("The analysis was lost three times; ask for it again."),
+    "storage_unavailable": _("The portal's storage could not be used for a day; ask for it again."),
     "file_altered": _("A stored image differs from what was uploaded."),
     "file_lost": _("A stored image is missing; tell whoever runs the portal."),
 }

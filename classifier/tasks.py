@@ -4,7 +4,7 @@ import uuid
 
 from celery import shared_task
 
-from classifier.services import analyses, sign_ins, workers
+from classifier.services import analyses, sign_ins, spool, workers
 
 
 @shared_task
@@ -17,3 +17,4 @@ def sweep() -> None:
     analyses.recover_analyses()
     workers.forget_lost_workers()
     sign_ins.forget_ended_sessions()
+    spool.forget_remains()

@@ -5,9 +5,7 @@ Read in Gunicorn's parent, so a refused setting stops it here, before any child 
 
 import gc
 import resource
-import shutil
 import sys
-import time
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -21,8 +19,6 @@ except ImproperlyConfigured as error:
 _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
 wanted = 65_536 if most == resource.RLIM_INFINITY else min(65_536, most)
 resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
-
-A_DAY_S = 86_400
 
 bind = f"[{settings.HOST}]:{settings.PORT}" if ":" in settings.HOST else f"{settings.HOST}:{settings.PORT}"
 worker_class = "gthread"
@@ -40,19 +36,10 @@ control_socket_disable = True
 loglevel = "warning"
 
 
-def on_starting(server: Any) -> None:
-    """Remove what a crash has left of uploads: none lasts a day."""
-    if settings.FILE_UPLOAD_TEMP_DIR is None:
-        return
-    for path in settings.FILE_UPLOAD_TEMP_DIR.iterdir():
-        if time.time() - path.stat().st_mtime < A_DAY_S:
-            continue
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
-
-
 def post_worker_init(worker: Any) -> None:
-    """What has been loaded by now stays: the garbage collector need not look through it again and again."""
+    # Django is ready now. A machine that serves pages may have no worker, which does this with each sweep.
+    from classifier.services.spool import forget_remains
+
+    forget_remains()
+    # What has been loaded by now stays: the garbage collector need not look through it again and again.
     gc.freeze()

@@ -190,11 +190,14 @@ CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_TIMEZONE = "UTC"
+# What workers that were away have missed is not swept again and again. The sweeper's clock writes when that
+# is and each worker's reads it, so they may differ by some minutes.
+CLOCKS_APART_S = 900
 CELERY_BEAT_SCHEDULE = {
     "sweep": {
         "task": "classifier.tasks.sweep",
         "schedule": SWEEP_INTERVAL_S,
-        "options": {"expires": SWEEP_INTERVAL_S},
+        "options": {"expires": SWEEP_INTERVAL_S + CLOCKS_APART_S},
     }
 }
 SWEEPER_RANG = DATA_DIR / "sweeper-rang"
@@ -284,7 +287,7 @@ DATA_UPLOAD_MAX_NUMBER_FILES = MAX_UPLOAD_FILES
 FILE_UPLOAD_HANDLERS = [
     "classifier.uploads.BoundedUploadHandler",
     "django.core.files.uploadhandler.MemoryFileUploadHandler",
-    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+    "classifier.uploads.SpoolUploadHandler",
 ]
 FILE_UPLOAD_MAX_MEMORY_SIZE = 4 * 2**20
 FILE_UPLOAD_TEMP_DIR = _spool()

@@ -1,5 +1,6 @@
 """The worker's part, played in the test's own process with an answer of the test's choice."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -61,17 +62,21 @@ class Worker:
         self.model = ModelVersion.objects.create(version="test-1", sha256="0" * 64, is_active=True)
         monkeypatch.setattr("classifier.services.analyses.prepare_model", lambda: self.model)
 
-    def finish(self, scan: Scan, answer: dict[str, Any] | Exception | None = None) -> Analysis:
-        """The latest analysis of ``scan`` after the worker had its turn and got, or raised, ``answer``."""
+    def finish(
+        self, scan: Scan, answer: dict[str, Any] | Exception | Callable[..., Any] | None = None
+    ) -> Analysis:
+        """The latest analysis of ``scan`` after the worker got, raised or called ``answer``."""
         return self.take(scan.analyses.latest("created_at").pk, answer)
 
-    def take(self, analysis_id: Any, answer: dict[str, Any] | Exception | None = None) -> Analysis:
+    def take(
+        self, analysis_id: Any, answer: dict[str, Any] | Exception | Callable[..., Any] | None = None
+    ) -> Analysis:
         """The same for one analysis by its key, as a message names it."""
 
         def analyse(*_: Any, **__: Any) -> dict[str, Any]:
             if isinstance(answer, Exception):
                 raise answer
-            return answer or prediction()
+            return answer() if callable(answer) else answer or prediction()
 
         self._monkeypatch.setattr(inference, "analyse", analyse)
         run_analysis(analysis_id=analysis_id)

@@ -21,7 +21,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
 
-from classifier.errors import UserFacingError
+from classifier.errors import NoRoom, UserFacingError, is_full_disk
 from classifier.services.files import too_many_bytes
 from classifier.uploads import FileTooBig
 
@@ -128,6 +128,9 @@ def _transport_problem(error: Exception) -> Problem | None:
                 detail=_("The database does not answer; nothing was changed. Try again."),
                 headers={"Retry-After": str(RETRY_AFTER_S)},
             )
+        case OSError() if is_full_disk(error):
+            logger.error("A disk is full", exc_info=error)
+            return problem_response(NoRoom(), {})
     return None
 
 

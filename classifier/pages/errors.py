@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -13,12 +14,15 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from classifier.errors import NoRoom, is_full_disk
 from classifier.pages.requests import wants_json
 from classifier.services.files import too_many_bytes
 from classifier.uploads import FileTooBig
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
+
+logger = logging.getLogger(__name__)
 
 HEADINGS = {
     400: _("That request could not be understood"),
@@ -139,8 +143,17 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Django calls this while the exception is being handled; a database that is away gets a 503."""
-    if isinstance(sys.exception(), OperationalError | InterfaceError):
+    """Django calls this while the exception is being handled; a database that is away gets a 503.
+
+    The log keeps silent about answers of 503, so what is behind one is told here.
+    """
+    error = sys.exception()
+    if is_full_disk(error):
+        logger.error("A disk is full", exc_info=error)
+        full = NoRoom()
+        return respond(request, status=full.status, code=full.code, detail=full.detail)
+    if isinstance(error, OperationalError | InterfaceError):
+        logger.error("The database does not answer: %s", type(error).__name__, exc_info=error)
         response = respond(
             request,
             status=503,

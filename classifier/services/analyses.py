@@ -8,6 +8,8 @@ import logging
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import timedelta
 from typing import Any
 
 from celery.exceptions import SoftTimeLimitExceeded
@@ -21,6 +23,7 @@ from classifier.audit import Action, Actor, record
 from classifier.errors import Conflict, NotAllowed, NotFound, UserFacingError
 from classifier.models import Analysis, ModelVersion, Scan
 from classifier.services import ringing
+from classifier.services.clock import shared_now
 from classifier.services.masks import stored_masks
 from classifier.services.model_versions import find_version
 from classifier.services.originals import originals
@@ -32,14 +35,20 @@ Status = Analysis.Status
 SWEEP_AT_MOST = 2000
 DATABASE_AWAY = (OperationalError, InterfaceError)
 WRITE_AGAIN_AFTER_S = 0.5
+STORAGE_PATIENCE = timedelta(days=1)
 TELL_AFTER_S = 1.0
 CLAIMED = (
     "status",
     "attempts",
+    "created_at",
     "scan__case_id",
     "requested_version__version",
     "requested_version__sha256",
 )
+
+
+class _StorageAway(Exception):
+    """The files of a scan could not be read now, whatever is in them."""
 
 
 def queue_analysis(*, actor: Actor, scan: Scan, chosen: ModelVersion | None = None) -> Analysis:
@@ -86,6 +95,8 @@ def run_analysis(*, analysis_id: uuid.UUID) -> None:
         _fail(analysis, "time_limit", "The analysis took too long and was stopped.")
     except UserFacingError as error:
         _fail(analysis, error.code, error.detail)
+    except _StorageAway:
+        _put_off(analysis)
     except DATABASE_AWAY:
         raise  # nothing can be written now; the sweeper brings the analysis back
     except Exception:
@@ -110,7 +121,7 @@ def _claim(analysis_id: uuid.UUID) -> Analysis | None:
     model_version = analysis.requested_version or prepare_model()
     if model_version is None:
         return None
-    now = timezone.now()
+    now = shared_now()
     claimed = {
         "status": Status.RUNNING,
         "attempts": analysis.attempts + 1,
@@ -129,7 +140,11 @@ def _claim(analysis_id: uuid.UUID) -> Analysis | None:
 
 def _work(analysis: Analysis) -> dict[str, Any]:
     assert analysis.model_version is not None  # noqa: S101 - set by the claim
-    with originals(analysis.scan) as files:
+    with ExitStack() as stack:
+        try:
+            files = stack.enter_context(originals(analysis.scan))
+        except storage.ERRORS as error:
+            raise _StorageAway from error
         return inference.analyse(
             files,
             version=analysis.model_version.version,
@@ -176,7 +191,10 @@ def _succeed(analysis: Analysis, prediction: dict[str, Any]) -> None:
         with stored_masks(analysis, prediction["masks"]) as masks:
             result = _columns(prediction) | masks
             written = _finish(analysis, Action.ANALYSIS_FINISHED, status=Status.SUCCEEDED, **result)
-    except (DataError, IntegrityError, *storage.ERRORS):
+    except storage.ERRORS:
+        _put_off(analysis)
+        return
+    except (DataError, IntegrityError):
         logger.exception("Analysis %s, attempt %d, cannot be stored", analysis.pk, analysis.attempts)
         _give_back(analysis)
         return
@@ -201,6 +219,22 @@ def _give_back(analysis: Analysis) -> None:
     _own(analysis).update(status=Status.QUEUED, rung_at=timezone.now(), lease_until=None)
 
 
+def _put_off(analysis: Analysis) -> None:
+    """A storage that is full or away is no fault of the scan, which waits as if there were no worker.
+
+    No attempt counts.
+    The number of the attempt is given again, because this one, which held it, writes nothing any more.
+    """
+    logger.exception("The storage cannot be used; analysis %s waits", analysis.pk)
+    if timezone.now() - analysis.created_at > STORAGE_PATIENCE:
+        detail = "The portal's storage could not be used for a day; ask for it again."
+        _fail(analysis, "storage_unavailable", detail)
+        return
+    _own(analysis).update(
+        status=Status.QUEUED, attempts=analysis.attempts - 1, rung_at=timezone.now(), lease_until=None
+    )
+
+
 def _finish(analysis: Analysis, action: Action, **fields: Any) -> bool:
     """End the analysis; False when another attempt owns it by now.
 
@@ -221,7 +255,7 @@ def _finish(analysis: Analysis, action: Action, **fields: Any) -> bool:
 @transaction.atomic
 def _write_end(analysis: Analysis, action: Action, fields: dict[str, Any]) -> bool:
     """The one UPDATE that ends an analysis."""
-    if not _own(analysis).update(finished_at=timezone.now(), lease_until=None, **fields):
+    if not _own(analysis).update(finished_at=shared_now(), lease_until=None, **fields):
         return False
     record(
         action,
@@ -240,8 +274,7 @@ def _own(analysis: Analysis) -> Any:
 
 
 def _recover_lost() -> int:
-    now = timezone.now()
-    lost = Analysis.objects.filter(status=Status.RUNNING, lease_until__lt=now).select_related("scan")
+    lost = Analysis.objects.filter(status=Status.RUNNING, lease_until__lt=shared_now()).select_related("scan")
     return sum(_recover(analysis) for analysis in lost[:SWEEP_AT_MOST])
 
 

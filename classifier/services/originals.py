@@ -39,7 +39,7 @@ def open_stored(file: ScanFile) -> File:  # type: ignore[type-arg]
 
 @contextmanager
 def storage_may_be_away() -> Iterator[None]:
-    """For a person at a door, who can try again; a worker's attempts are counted instead."""
+    """For a person at a door, who can try again; a worker puts its analysis off."""
     try:
         yield
     except storage.ERRORS as error:

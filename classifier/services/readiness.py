@@ -1,7 +1,8 @@
-"""Whether the portal can do its work now: database, broker, a worker that has loaded the model."""
+"""Whether the portal can do its work now: database, broker, a worker with the model, room on the disk."""
 
 import logging
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -32,7 +33,7 @@ def readiness() -> dict[str, Check]:
     database = _try(_database)
     # Workers are known from the database; waiting for it twice would make the probe too slow.
     worker = _try(_worker) if database.ok else Check(ok=False, detail="Not known without the database.")
-    return {"database": database, "broker": _try(_broker), "worker": worker}
+    return {"database": database, "broker": _try(_broker), "worker": worker, "disk": _try(_disk)}
 
 
 def _try(check: Callable[[], Check]) -> Check:
@@ -70,3 +71,9 @@ def _worker() -> Check:
         return Check(ok=False, detail="No worker has loaded the model.")
     versions = ", ".join(sorted({worker.model_version for worker in workers}))
     return Check(ok=True, detail=f"{len(workers)} ready with model {versions}.")
+
+
+def _disk() -> Check:
+    """Where uploads arrive and, with local storage, scans and outlines are kept: room for one more file."""
+    left = shutil.disk_usage(settings.DATA_DIR).free
+    return Check(ok=left >= settings.MAX_UPLOAD_BYTES, detail=f"{left // 2**20} MB are left.")

@@ -9,11 +9,11 @@ from datetime import timedelta
 from pathlib import Path
 
 from django.db import DatabaseError, connection
-from django.utils import timezone
 
 from classifier import inference
 from classifier.errors import UserFacingError
 from classifier.models import ModelVersion, WorkerHeartbeat
+from classifier.services.clock import shared_now
 
 logger = logging.getLogger(__name__)
 BEAT_SECONDS = 5
@@ -63,13 +63,13 @@ def prepare_model() -> ModelVersion | None:
 
 def ready_workers() -> list[WorkerHeartbeat]:
     """Children that hold the active model and were seen lately."""
-    since = timezone.now() - WorkerHeartbeat.ALIVE_FOR
+    since = shared_now() - WorkerHeartbeat.ALIVE_FOR
     return list(WorkerHeartbeat.objects.filter(seen_at__gte=since).order_by("name"))
 
 
 def forget_lost_workers() -> int:
     """Remove what killed workers left in the list."""
-    return WorkerHeartbeat.objects.filter(seen_at__lt=timezone.now() - FORGOTTEN_AFTER).delete()[0]
+    return WorkerHeartbeat.objects.filter(seen_at__lt=shared_now() - FORGOTTEN_AFTER).delete()[0]
 
 
 def resident_bytes() -> int:
@@ -113,7 +113,7 @@ def _beat() -> None:
 
 
 def _say_ready(version: str) -> None:
-    now = timezone.now()
+    now = shared_now()
     seen = {
         "model_version": version,
         "load_seconds": _load_seconds,

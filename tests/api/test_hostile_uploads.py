@@ -15,7 +15,9 @@ from rest_framework.test import APIClient
 from classifier.models import Case
 from tests.api.checks import actions, assert_problem, rows, stored_files
 from tests.conftest import upload
+from tests.full_disk import NO_SPACE, leave_room
 from tests.ml.pictures import UPLOADED, brain_png
+from tests.ml.volumes import zipped
 
 SCANS, PREDICT = "/api/v1/scans/", "/api/v1/predict/"
 BOUNDARY = "portalboundary"
@@ -174,6 +176,30 @@ def test_a_file_over_the_limit_never_fills_the_disk(
     response = api.post(SCANS, {"file": upload(b"\x89PNG" + bytes(2_000_000)), "patient": "MRN-7"})
     assert_problem(response, 413, "image_too_many_bytes")
     assert sum(written) <= 100_000
+
+
+@pytest.mark.parametrize("room", [0, 150_000])
+def test_a_full_spool_is_told_once_the_sender_has_sent_everything(
+    api: APIClient, settings: Settings, monkeypatch: pytest.MonkeyPatch, room: int
+) -> None:
+    settings.FILE_UPLOAD_MAX_MEMORY_SIZE = 0
+    leave_room(monkeypatch, room)
+    files = [upload(brain_png(), "small.png"), upload(b"\x89PNG" + bytes(2_000_000), "large.png")]
+    response = api.post(SCANS, {"file": files, "patient": "MRN-7"})
+    assert_problem(response, 503, "storage_unavailable")
+    assert response.wsgi_request.environ["wsgi.input"].read() == b""  # type: ignore[attr-defined]
+
+
+def test_a_disk_that_is_full_for_what_an_archive_holds_is_told(
+    api: APIClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def no_room(*_: object) -> int:
+        raise NO_SPACE
+
+    monkeypatch.setattr(Path, "write_bytes", no_room)
+    response = api.post(SCANS, {"file": upload(zipped({"a.png": brain_png()}), "a.zip"), "patient": "MRN-7"})
+    assert_problem(response, 503, "storage_unavailable")
+    assert "A disk is full" in caplog.messages
 
 
 def test_too_many_files_are_refused(api: APIClient, settings: Settings) -> None:

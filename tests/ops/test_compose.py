@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 import yaml
-from django.conf import settings
 from django.core.management import get_commands
 
-from mri_portal import supervisor
+from mri_portal import settings, supervisor
 from tests.ops import names
 
 ROOT = names.ROOT
@@ -175,6 +174,12 @@ def test_nothing_starts_before_what_it_needs() -> None:
     assert found["proxy"]["depends_on"] == {"web": {"condition": "service_healthy"}}
 
 
+def test_the_database_is_healthy_once_it_answers_where_the_portal_asks() -> None:
+    """Its socket answers before that: while a new database is being made."""
+    check = services("docker-compose.yml")["database"]["healthcheck"]["test"]
+    assert check[check.index("--host") + 1] == "127.0.0.1"
+
+
 def test_the_database_of_the_address_is_the_one_compose_makes() -> None:
     found = services("docker-compose.yml")
     made = found["database"]["environment"]
@@ -248,11 +253,17 @@ def test_the_proxy_hands_requests_to_the_web_service() -> None:
     )
 
 
-def test_the_proxy_holds_a_form_until_it_is_whole() -> None:
-    """A thread of the portal that waits for a form's next letter serves nobody else."""
+def test_the_proxy_waits_for_an_upload_as_long_as_it_arrives() -> None:
+    """Caddy counts its read timeout from before the upload, and would cut off a slow one."""
     text = (ROOT / "deploy" / "Caddyfile").read_text()
-    [mebibytes] = re.findall(r"^\t\trequest_buffers (\d+)MiB$", text, re.MULTILINE)
-    assert int(mebibytes) * 2**20 > settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    assert "read_timeout" not in text
+    [patience] = re.findall(r"response_header_timeout (\d+)s", text)
+    assert int(patience) > settings.PREDICT_WAIT_S
+
+
+def test_a_form_reaches_the_web_server_whole_and_not_at_the_pace_of_its_sender() -> None:
+    [megabytes] = re.findall(r"request_buffers (\d+)MiB", (ROOT / "deploy" / "Caddyfile").read_text())
+    assert int(megabytes) * 2**20 > settings.DATA_UPLOAD_MAX_MEMORY_SIZE
 
 
 def test_shell_words_of_every_command_are_one_argument_each() -> None:

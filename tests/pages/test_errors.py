@@ -1,5 +1,6 @@
 """Every error is a page for a person, problem+json for a program, and never a bare traceback."""
 
+import errno
 from typing import Any
 
 import pytest
@@ -42,6 +43,8 @@ def broken(browser: Client, monkeypatch: pytest.MonkeyPatch) -> Any:
         (PermissionDenied("secret detail"), 403, "not_allowed"),
         (OperationalError("secret detail"), 503, "database_unavailable"),
         (InterfaceError("secret detail"), 503, "database_unavailable"),
+        (OSError(errno.ENOSPC, "secret detail"), 503, "storage_unavailable"),
+        (OSError(errno.EACCES, "secret detail"), 500, "internal_error"),
         (RuntimeError("secret detail"), 500, "internal_error"),
     ],
 )
@@ -58,6 +61,23 @@ def test_an_error_has_its_status_its_code_and_no_inside(
     assert (body["status"], body["code"]) == (status, code)
     assert "secret detail" not in page.content.decode() + problem.content.decode()
     assert "default-src 'none'" in page["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (OperationalError("no route"), "The database does not answer: OperationalError"),
+        (OSError(errno.ENOSPC, "No space left on device"), "A disk is full"),
+    ],
+)
+def test_the_log_tells_what_is_behind_a_503(
+    error: Exception, told: str, broken: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Django's own line about it is an answer's, and those of 503 are left out of the log."""
+    broken(error)
+    [ours, _] = [record for record in caplog.records if record.name == "classifier.pages.errors"]
+    assert ours.message == told
+    assert ours.exc_info is not None and ours.exc_info[1] is error
 
 
 @pytest.mark.parametrize(

@@ -30,11 +30,8 @@ def test_with_every_part_there_it_is_ready_and_names_each(
 ) -> None:
     status, body = ask(client)
     assert (status, body["status"]) == (200, "ready")
-    assert {name: body[name]["ok"] for name in ("database", "broker", "worker")} == {
-        "database": True,
-        "broker": True,
-        "worker": True,
-    }
+    parts = {name: part["ok"] for name, part in body.items() if name != "status"}
+    assert parts == {"database": True, "broker": True, "worker": True, "disk": True}
     assert body["worker"]["detail"] == "1 ready with model test-1."
 
 
@@ -79,6 +76,15 @@ def test_a_queue_folder_that_is_away_is_named(
     settings.BROKER_URL = "filesystem://"
     settings.CELERY_BROKER_TRANSPORT_OPTIONS = {"data_folder_out": "/nowhere/at/all"}
     assert ask(client)[1]["broker"] == {"ok": False, "detail": "The queue folder is not writable."}
+
+
+def test_a_disk_without_room_for_another_file_is_named(
+    client: Client, ready_worker: WorkerHeartbeat, settings: Settings
+) -> None:
+    settings.MAX_UPLOAD_BYTES = 2**60
+    status, body = ask(client)
+    assert (status, body["disk"]["ok"]) == (503, False)
+    assert body["disk"]["detail"].endswith(" MB are left.")
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])

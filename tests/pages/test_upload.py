@@ -15,6 +15,7 @@ from pytest_django.fixtures import Settings
 from classifier.models import Analysis, AuditEvent, Case, Scan, ScanFile
 from classifier.services.originals import open_stored
 from tests.conftest import upload
+from tests.full_disk import leave_room
 from tests.ml.pictures import UPLOADED, brain_dicom, brain_png
 from tests.ml.volumes import dicom_slices
 from tests.pages.reading import actions, words
@@ -102,6 +103,21 @@ def test_a_file_over_the_limit_is_refused_with_the_limit(
     assert response.status_code == 413
     assert "at most 1 MB" in words(response)
     assert "image_too_many_bytes" in words(response)
+
+
+def test_a_full_spool_is_told_once_the_form_has_arrived(
+    browser: Client, case: Case, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.FILE_UPLOAD_MAX_MEMORY_SIZE = 0
+    leave_room(monkeypatch, 150_000)
+    browser.raise_request_exception = False
+    large = b"\x89PNG" + bytes(2_000_000)
+    page = send(browser, case, upload(large))
+    problem = send(browser, case, upload(large), headers=JSON)
+    assert (page.status_code, problem.status_code) == (503, 503)
+    assert "storage_unavailable" in words(page)
+    assert problem.json()["code"] == "storage_unavailable"  # type: ignore[attr-defined]
+    assert page.wsgi_request.environ["wsgi.input"].read() == b""  # type: ignore[attr-defined]
 
 
 def test_a_body_over_every_limit_is_refused_before_it_is_read(

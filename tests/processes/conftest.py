@@ -33,12 +33,16 @@ def pytest_runtest_makereport(item: pytest.Item, call: Any) -> Generator[None, A
     return report
 
 
-def _servers(stack: ExitStack) -> dict[str, Any]:
+def needs_servers() -> None:
     if REDIS is None or POSTGRES_BIN is None:
         reason = "redis-server or PostgreSQL's own programs are not installed"
         if os.environ.get("REQUIRE_SERVICES") == "1":
             pytest.fail(f"REQUIRE_SERVICES=1, but {reason}.")
         pytest.skip(reason)
+
+
+def _servers(stack: ExitStack) -> dict[str, Any]:
+    needs_servers()
     redis, postgres = RedisServer(), PostgresServer()
     stack.callback(redis.stop)
     stack.callback(postgres.remove)

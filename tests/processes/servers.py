@@ -63,9 +63,13 @@ class RedisServer:
 
 
 class PostgresServer:
-    """A cluster in a temporary folder, with one database; runs as ``postgres`` where the tests are root."""
+    """A cluster in a temporary folder, with one database; runs as ``postgres`` where the tests are root.
 
-    def __init__(self) -> None:
+    ``options`` go to the server as they would on its command line.
+    """
+
+    def __init__(self, *options: str) -> None:
+        self._options = options
         self.port = free_port()
         self.url = f"postgresql://postgres@127.0.0.1:{self.port}/portal"
         self._folder = Path(tempfile.mkdtemp(prefix="portal-postgres-"))
@@ -82,12 +86,16 @@ class PostgresServer:
             connection.cursor().execute("CREATE DATABASE portal")
 
     def start(self) -> None:
-        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off"
+        own = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off"
+        options = " ".join([own, *self._options])
         self._run("pg_ctl", "--wait", "--log", str(self._folder / "log"), "--options", options, "start")
 
     def stop(self) -> None:
         """At once, as a crash would: open transactions are cut off."""
         self._run("pg_ctl", "--wait", "--mode", "immediate", "stop")
+
+    def log(self) -> str:
+        return (self._folder / "log").read_text("utf-8")
 
     def remove(self) -> None:
         with suppress(subprocess.CalledProcessError):  # a scenario that failed may have left it stopped

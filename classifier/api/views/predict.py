@@ -21,6 +21,7 @@ from classifier.services.waiting import wait_until_finished
 STATUS_OF_FAILURE = {
     "time_limit": 504,
     "worker_lost": 503,
+    "storage_unavailable": 503,
     "internal_error": 500,
     "file_altered": 500,
     "file_lost": 500,
