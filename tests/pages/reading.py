@@ -2,10 +2,13 @@
 
 import re
 from html.parser import HTMLParser
+from typing import Any
 
 from django.http import HttpResponse
+from django.test import Client
+from django.urls import reverse
 
-from classifier.models import AuditEvent
+from classifier.models import AuditEvent, Scan
 
 
 class _Words(HTMLParser):
@@ -46,3 +49,11 @@ def actions() -> list[str]:
 
 def last_event() -> AuditEvent:
     return AuditEvent.objects.latest("pk")
+
+
+def page_of(client: Client, scan: Scan) -> Any:
+    return client.get(reverse("case", args=[scan.case_id]))
+
+
+def review(client: Client, analysis: Any, **form: str) -> Any:
+    return client.post(reverse("review", args=[analysis.pk]), form)

@@ -5,7 +5,9 @@ from collections.abc import Callable
 import pytest
 
 from classifier.audit import Actor
-from classifier.models import Analysis, Role, Scan, User
+from classifier.models import Analysis, Case, Report, Role, Scan, User
+from classifier.services.reports import sign_report
+from classifier.services.reviews import submit_review
 from tests.conftest import NEURO
 from tests.worker import Worker, worker  # noqa: F401
 
@@ -39,3 +41,14 @@ def analysis(scan: Scan, worker: Worker) -> Analysis:  # noqa: F811
 def carl(make_user: Callable[..., User]) -> Actor:
     """A third reader of the department."""
     return Actor(user=make_user("carl", Role.REVIEWER, NEURO), via="page")
+
+
+@pytest.fixture
+def reviewed(analysis: Analysis, as_alice: Actor) -> Analysis:
+    submit_review(actor=as_alice, analysis=analysis, verdict="agree")
+    return analysis
+
+
+@pytest.fixture
+def signed(reviewed: Analysis, as_alice: Actor, case: Case) -> Report:
+    return sign_report(actor=as_alice, case=case, impression="A mass of the left temporal lobe.")
