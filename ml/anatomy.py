@@ -20,6 +20,8 @@ LEAST_ALONG: Final = 0.8
 PARALLEL: Final = 0.99
 SAME_POSITION_MM: Final = 0.01
 UNEVEN: Final = 0.2
+SMALLEST_MM, LARGEST_MM = 1e-3, 1e4
+"""Of distances between pixels or slices: others are damage, and areas in them are no numbers."""
 
 
 class Place(NamedTuple):
@@ -58,6 +60,11 @@ def stack(places: Sequence[Place], numbers: Sequence[int]) -> Stack:
     steps = [round(depth / SAME_POSITION_MM) for depth in depths]
     order = tuple(sorted(by_number, key=lambda index: steps[index]))
     return Stack(order, *hanging, *_spacing(np.unique(steps) * SAME_POSITION_MM))
+
+
+def is_possible(millimetres: float) -> bool:
+    """Whether pixels or slices may be so far apart."""
+    return SMALLEST_MM <= millimetres <= LARGEST_MM
 
 
 def parallel(one: Place, other: Place) -> bool:

@@ -10,9 +10,11 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 from ml.image_types import Limits, refusal
+
+Part = TypeVar("Part")
 
 
 @dataclass(frozen=True)
@@ -24,13 +26,28 @@ class Container:
     exif: bytes = b""
 
 
+MOST_CHUNKS: Final = 100_000
+"""Of a PNG or WebP picture: some writers begin one for every row."""
+
+MOST_SEGMENTS: Final = 4096
+MOST_SCANS: Final = 64
+"""Of a progressive JPEG, which is gone through from edge to edge for each of them; a usual one has ten."""
+
 PNG_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 PNG_NEEDED: Final = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
 
 
+def _no_more_than(most: int, parts: Iterator[Part]) -> Iterator[Part]:
+    """Parts cost time and memory whatever they hold, and a few bytes of a file make one."""
+    for count, part in enumerate(parts, start=1):
+        if count > most:
+            raise ValueError("too many parts")
+        yield part
+
+
 def png(data: bytes, limits: Limits) -> Container:
     kept, exif, bits = [PNG_SIGNATURE], b"", 8
-    for index, (name, body, chunk) in enumerate(_png_chunks(data)):
+    for index, (name, body, chunk) in enumerate(_no_more_than(MOST_CHUNKS, _png_chunks(data))):
         if (index == 0) != (name == b"IHDR"):
             raise ValueError("IHDR is the first chunk")
         if name == b"IHDR":
@@ -63,6 +80,8 @@ def _png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
 JPEG_FRAMES: Final = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
 JPEG_DROPPED: Final = frozenset({*range(0xE1, 0xEE), 0xEF, 0xFE})
 JPEG_END: Final = b"\xff\xd9"
+JPEG_SCAN: Final = 0xDA
+_END_OF_FILL: Final = re.compile(rb"\xff(?!\xff)")
 _MARKER_IN_SCAN: Final = re.compile(rb"\xff+[^\x00\xd0-\xd7\xff]", re.DOTALL)
 
 
@@ -82,6 +101,15 @@ def jpeg(data: bytes, limits: Limits) -> Container:
 
 def jpeg_segments(data: bytes) -> Iterator[tuple[int, bytes]]:
     """Marker and whole segment up to and with the end mark; a scan's segment holds its data."""
+    scans = 0
+    for marker, segment in _no_more_than(MOST_SEGMENTS, _jpeg_segments(data)):
+        scans += marker == JPEG_SCAN
+        if scans > MOST_SCANS:
+            raise ValueError("too many scans")
+        yield marker, segment
+
+
+def _jpeg_segments(data: bytes) -> Iterator[tuple[int, bytes]]:
     position, marker = 2, 0
     while marker != 0xD9:
         marker, position = _jpeg_marker(data, position)
@@ -94,8 +122,8 @@ def _jpeg_marker(data: bytes, position: int) -> tuple[int, int]:
     """The marker at ``position`` and where it begins, past any fill bytes."""
     if data[position : position + 1] not in (b"\xff", b""):
         raise ValueError("no marker where one must be")
-    while data[position + 1 : position + 2] == b"\xff":
-        position += 1
+    found = _END_OF_FILL.search(data, position)
+    position = found.start() if found else len(data)
     if position + 2 > len(data):
         raise refusal("image_truncated")
     return data[position + 1], position
@@ -106,7 +134,7 @@ def _jpeg_segment_end(data: bytes, marker: int, position: int) -> int:
     end = position + 2 + length
     if length < 2 and position + 4 <= len(data):
         raise ValueError("a segment is too short")
-    if marker == 0xDA:
+    if marker == JPEG_SCAN:
         found = _MARKER_IN_SCAN.search(data, end)
         end = found.start() if found else len(data) + 1
     if end > len(data):
@@ -119,7 +147,7 @@ def webp(data: bytes, limits: Limits) -> Container:
     if end > len(data):
         raise refusal("image_truncated")
     exif, drawn = b"", False
-    for name, body in _riff_chunks(data[:end]):
+    for name, body in _no_more_than(MOST_CHUNKS, _riff_chunks(data[:end])):
         if name in (b"VP8X", b"VP8 ", b"VP8L"):
             limits.check(*_webp_size(name, body))
             drawn = drawn or name != b"VP8X"
@@ -156,6 +184,8 @@ def _webp_size(name: bytes, body: bytes) -> tuple[int, int]:
 
 OLD_BMP_HEADER: Final = 12
 UNCOMPRESSED_BMP: Final = frozenset({0, 3, 6})
+MOST_RUN_LENGTH_PIXELS: Final = 4_000_000
+"""Pillow decodes run lengths in Python, a second for a million of them."""
 
 
 def bmp(data: bytes, limits: Limits) -> Container:
@@ -166,6 +196,9 @@ def bmp(data: bytes, limits: Limits) -> Container:
         width, height, depth, compression = struct.unpack("<iixxHI", data[18:34])
     limits.check(abs(width), abs(height))
     row = (abs(width) * depth + 31) // 32 * 4
-    if compression in UNCOMPRESSED_BMP and start + row * abs(height) > len(data):
-        raise refusal("image_truncated")
+    if compression in UNCOMPRESSED_BMP:
+        if start + row * abs(height) > len(data):
+            raise refusal("image_truncated")
+    elif max(abs(width * height), len(data) // 3) > MOST_RUN_LENGTH_PIXELS:
+        raise refusal("image_too_large")
     return Container(data, 1 if depth == 1 else 8)

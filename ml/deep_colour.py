@@ -5,7 +5,6 @@ the lower bytes where the upper ones were.
 """
 
 import sys
-from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
@@ -21,18 +20,18 @@ def is_deep_colour(picture: Any) -> bool:
     return picture.mode in ("RGB", "RGBA") and ";16" in _raw_mode(picture)
 
 
-def deep_grey(reopen: Callable[[], Any]) -> NDArray[np.float32]:
+def deep_grey(picture: Any, again: Any) -> NDArray[np.float32]:
     """(height, width) luma over black, in units of the stored 16-bit samples.
 
-    ``reopen`` gives the picture anew, not yet decoded, each time it is called.
+    ``picture`` is ``is_deep_colour``, ``again`` the same once more; neither has been decoded yet.
     """
-    if _raw_mode(reopen()) == GREY_WITH_ALPHA:
-        both = _decoded(reopen(), "RGBA").astype(np.uint16)
+    raw = _raw_mode(picture)
+    if raw == GREY_WITH_ALPHA:
+        both = _decoded(picture, "RGBA").astype(np.uint16)
         samples = both[..., 0::2] << 8 | both[..., 1::2]
         return _over_black(samples[..., 0].astype(np.float32), samples[..., 1])
-    raw = _raw_mode(reopen())
     other = raw[:-1] + OTHER_ORDER[raw[-1]]
-    samples = _decoded(reopen(), raw).astype(np.uint16) << 8 | _decoded(reopen(), other)
+    samples = _decoded(picture, raw).astype(np.uint16) << 8 | _decoded(again, other)
     luma = samples[..., :3].astype(np.float32) @ LUMA
     return _over_black(luma, samples[..., 3]) if samples.shape[2] == 4 else luma
 

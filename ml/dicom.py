@@ -13,8 +13,11 @@ from typing import Any, Final
 
 import pydicom
 from pydicom import uid
+from pydicom.datadict import dictionary_has_tag, dictionary_VR
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filereader import read_dataset
+from pydicom.tag import BaseTag
 
 from ml import sheets
 from ml.anatomy import stack
@@ -45,6 +48,24 @@ SEQUENCE_KEYWORDS: Final = ("SeriesDescription", "ProtocolName", "SequenceName",
 LONGEST_TEXT: Final = 64
 PREAMBLE: Final = 132
 INFLATED_PER_PIXEL: Final = 4
+MOST_READS: Final = 600_000
+"""Up to three for each element. An enhanced image of 500 frames needs up to two thirds of them."""
+MOST_ITEMS: Final = 100_000
+ITEMS: Final = (b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00")
+"""How an item of a sequence begins, in either byte order."""
+LONGEST_SEQUENCES: Final = 16 * 2**20
+
+
+class _Counted(io.BytesIO):
+    """Refuses more elements than pictures have: pydicom makes hundreds of bytes of one that has eight."""
+
+    reads = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.reads += 1
+        if self.reads > MOST_READS:
+            raise refusal("dicom_unreadable")
+        return super().read(size)
 
 
 def decode(data: bytes, limits: Limits) -> Image:
@@ -87,11 +108,16 @@ def data_set(data: bytes, limits: Limits) -> Dataset:
     if bare and not starts_like_a_data_set(data[:HEAD]):
         raise refusal("dicom_unreadable")
     inflated = None if bare else _inflated(data, limits)
+    content = _Counted(data if inflated is None else inflated)
+    if max(map(content.getvalue().count, ITEMS)) > MOST_ITEMS:
+        raise refusal("dicom_unreadable")
     if inflated is not None:
-        header = read_dataset(io.BytesIO(inflated), is_implicit_VR=False, is_little_endian=True)
+        header = read_dataset(content, is_implicit_VR=False, is_little_endian=True)
         header.file_meta = FileMetaDataset()
     else:
-        header = pydicom.dcmread(io.BytesIO(data), force=bare)
+        header = pydicom.dcmread(content, force=bare)
+    if _unread(header) > LONGEST_SEQUENCES:
+        raise refusal("dicom_unreadable")
     if not len(header):  # what pydicom gives for a file that ends within an element
         raise refusal("image_truncated" if len(data) > PREAMBLE else "dicom_unreadable")
     if "TransferSyntaxUID" not in header.file_meta:
@@ -99,9 +125,24 @@ def data_set(data: bytes, limits: Limits) -> Dataset:
     return header
 
 
+def _unread(items: Dataset) -> int:
+    """Bytes of the sequences that pydicom takes apart only when they are asked for, and then uncounted."""
+    total = 0
+    for tag, element in items.items():
+        if not isinstance(element, RawDataElement):
+            total += sum(map(_unread, element.value)) if element.VR == "SQ" else 0
+        elif element.VR == "SQ" or (element.VR in (None, "UN") and _is_sequence(tag)):
+            total += element.length
+    return total
+
+
+def _is_sequence(tag: BaseTag) -> bool:
+    return dictionary_has_tag(tag) and dictionary_VR(tag) == "SQ"
+
+
 def _inflated(data: bytes, limits: Limits) -> bytes | None:
     """The data set of a deflated file, None for any other; inflated here because pydicom sets no limit."""
-    file = io.BytesIO(data)
+    file = _Counted(data)
     file.seek(PREAMBLE)
     meta = read_dataset(file, False, True, stop_when=lambda tag, vr, length: tag.group != 2)
     if meta.get("TransferSyntaxUID") != uid.DeflatedExplicitVRLittleEndian:

@@ -14,6 +14,10 @@ from ml.image_types import Pixels
 from ml.intensity import Array, robust_range, sample, sample_share, to_unit
 
 LUMA: Final = np.array([0.299, 0.587, 0.114], np.float32)
+PALETTES: Final = ("Red", "Green", "Blue", "Alpha")
+LONGEST_PALETTE: Final = 1 << 16
+DISCRETE, LINEAR = 0, 1
+"""Kinds of segments. A third repeats others, in MR images nowhere, and may repeat itself without end."""
 LEAST_INSIDE: Final = 0.02
 LEAST_CONTRAST: Final = 0.05
 GROUND, MOST_BURNT_OUT = 0.05, 0.2
@@ -48,7 +52,7 @@ def grey(parts: Sequence[tuple[Dataset, Array]]) -> Slices:
     """
     first, stored = parts[0]
     if first.get("PhotometricInterpretation") == "PALETTE COLOR":
-        parts = [(header, apply_color_lut(values, header)[..., :3]) for header, values in parts]
+        parts = [(header, _coloured(header, values)) for header, values in parts]
         first, stored = parts[0]
     if stored.ndim == 4:
         known = _full_range(first, stored)
@@ -60,6 +64,32 @@ def grey(parts: Sequence[tuple[Dataset, Array]]) -> Slices:
     if negative:
         return tuple(np.subtract(1, one, dtype=np.float32) for one in slices)
     return slices
+
+
+def _coloured(header: Dataset, values: Array) -> Array:
+    """The palette of ``header`` may be changed to what pydicom takes it for."""
+    little = header.original_encoding[1]
+    for colour in PALETTES:
+        table, segments = (f"{form}{colour}PaletteColorLookupTableData" for form in ("", "Segmented"))
+        if table in header and not little:
+            header[table].value = np.frombuffer(header[table].value, np.uint16).byteswap().tobytes()
+        if header.get(segments):
+            _check_segments(header[segments].value, header)
+    return apply_color_lut(values, header)[..., :3]
+
+
+def _check_segments(stored: bytes, header: Dataset) -> None:
+    """pydicom makes a table as long as its segments say, which is up to 65535 entries for every six bytes."""
+    bits = int(header.RedPaletteColorLookupTableDescriptor[2])
+    order = "<" if header.original_encoding[1] else ">"
+    segments = np.frombuffer(stored, "u1" if bits // 8 == 1 else f"{order}u2")
+    entries, position = 0, 0
+    while position + 1 < len(segments):
+        kind, length = int(segments[position]), int(segments[position + 1])
+        entries += length
+        if kind not in (DISCRETE, LINEAR) or max(entries, position // 2) > LONGEST_PALETTE:
+            raise ValueError("no palette")
+        position += 2 + (length if kind == DISCRETE else 1)
 
 
 def _known_range(parts: Sequence[tuple[Dataset, Array]]) -> tuple[float, float] | None:
@@ -115,11 +145,16 @@ def _looked_up(values: Array, table: Dataset, header: Dataset) -> Array:
 
 
 def _table_entries(table: Dataset, header: Dataset) -> Array:
+    """Those of 8 bits may lie in pairs, the first one lowest (PS3.3 C.11.1.1.1)."""
     data = table.LUTData
     if isinstance(data, bytes):
         little = header.original_encoding[1]
         data = np.frombuffer(data, "<u2" if little else ">u2")
-    return np.atleast_1d(np.asarray(data, np.float64))
+    entries = np.atleast_1d(np.asarray(data))
+    announced, bits = (int(table.LUTDescriptor[0]) & 0xFFFF) or 1 << 16, table.LUTDescriptor[2]
+    if bits == 8 and len(entries) == (announced + 1) // 2:
+        entries = entries.astype("<u2").view(np.uint8)[:announced]
+    return entries.astype(np.float64)
 
 
 def _by_table(frames: Sequence[Frame], *, negative: bool) -> Slices | None:

@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 from pydicom.dataset import Dataset
 
-from ml.anatomy import Place, Vector
+from ml.anatomy import Place, Vector, is_possible
 from ml.dicom_groups import group, number, numbers
 
 UNIT_LENGTH: Final = 0.05
@@ -34,7 +34,7 @@ def _directions(header: Dataset, frame: int) -> tuple[Vector, Vector] | tuple[No
 def pixel_spacing(header: Dataset) -> tuple[float, float] | None:
     """Between rows and between columns, in millimetres."""
     spacing = numbers(group(header, 0, "PixelMeasuresSequence").get("PixelSpacing") or ())
-    if len(spacing) != 2 or min(spacing) <= 0:
+    if len(spacing) != 2 or not all(map(is_possible, spacing)):
         return None
     return spacing[0], spacing[1]
 
@@ -43,7 +43,7 @@ def announced_slice_spacing(header: Dataset) -> float | None:
     """What the file says, for want of positions to measure."""
     measures = group(header, 0, "PixelMeasuresSequence")
     spacing = number(measures.get("SpacingBetweenSlices"))
-    return abs(spacing) if spacing else None
+    return abs(spacing) if spacing and is_possible(abs(spacing)) else None
 
 
 def instance_number(header: Dataset) -> int:

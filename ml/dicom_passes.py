@@ -6,7 +6,7 @@ of another kind, and a tumour would have as many slices as there are passes.
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from pydicom.dataset import Dataset
@@ -21,7 +21,19 @@ ECHO_DIGITS: Final = 2
 Kind = tuple[float, str]
 
 
-def passes(headers: Sequence[Dataset], places: Sequence[Place]) -> list[list[int]]:
+class Rank(NamedTuple):
+    """What tells an image from the others at its position: EchoTime with ImageType, and InstanceNumber."""
+
+    kind: Kind
+    number: int
+
+
+def rank(header: Dataset) -> Rank:
+    kind = round(number(header.get("EchoTime")) or 0.0, ECHO_DIGITS), str(header.get("ImageType") or "")
+    return Rank(kind, instance_number(header))
+
+
+def passes(images: Sequence[Rank], places: Sequence[Place]) -> list[list[int]]:
     """Indices of the images of one series, in parts that show every position once.
 
     One part, unless each of several positions is shown equally often and always in the same order: by
@@ -29,11 +41,11 @@ def passes(headers: Sequence[Dataset], places: Sequence[Place]) -> list[list[int
     all name one position may have been given it for want of a better one, and stay together.
     """
     positions = _by_position(places)
-    ranks = _ranks(headers, positions)
+    ranks = _ranks(images, positions)
     times = {len(indices) for indices in positions}
     clear = all(len({ranks[index] for index in indices}) == len(indices) for indices in positions)
     if len(positions) < 2 or len(times) > 1 or not clear:
-        return [list(range(len(headers)))]
+        return [list(range(len(images)))]
     ordered = [sorted(indices, key=lambda index: ranks[index]) for indices in positions]
     return [sorted(one) for one in zip(*ordered, strict=True)]
 
@@ -48,15 +60,9 @@ def _by_position(places: Sequence[Place]) -> list[list[int]]:
     return list(found.values())
 
 
-def _ranks(headers: Sequence[Dataset], positions: Sequence[Sequence[int]]) -> list[tuple[Any, ...]]:
+def _ranks(images: Sequence[Rank], positions: Sequence[Sequence[int]]) -> list[tuple[Any, ...]]:
     """What orders the images of one position."""
-    kinds = [_kind(header) for header in headers]
-    numbers = [instance_number(header) for header in headers]
-    everywhere = {tuple(sorted(kinds[index] for index in indices)) for indices in positions}
+    everywhere = {tuple(sorted(images[index].kind for index in indices)) for indices in positions}
     if len(everywhere) > 1:
-        return [(one,) for one in numbers]
-    return list(zip(kinds, numbers, strict=True))
-
-
-def _kind(header: Dataset) -> Kind:
-    return round(number(header.get("EchoTime")) or 0.0, ECHO_DIGITS), str(header.get("ImageType") or "")
+        return [(image.number,) for image in images]
+    return list(images)

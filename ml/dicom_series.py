@@ -10,8 +10,8 @@ from pydicom.dataset import Dataset
 from ml.anatomy import Place, parallel
 from ml.decoding import blaming, bytes_of, refusing
 from ml.dicom import PIXEL_KEYWORDS, assemble, data_set, parse
-from ml.dicom_geometry import instance_number, pixel_spacing, place
-from ml.dicom_passes import passes
+from ml.dicom_geometry import pixel_spacing, place
+from ml.dicom_passes import Rank, passes, rank
 from ml.dicom_pixels import decompress, frame_count, stored_values
 from ml.errors import ImageError
 from ml.image_types import Limits, Series, refusal
@@ -31,12 +31,18 @@ def series_uid(source: bytes | Path, limits: Limits) -> str:
 
 
 class File(NamedTuple):
-    """``kin`` is what all files of a series have in common; ``member`` the index of the source."""
+    """``kin`` is what all files of a series have in common; ``member`` the index of the source.
+
+    All that is asked of the header outside of its pixels is asked when it is made, and a file that
+    cannot answer is refused by itself.
+    """
 
     member: int
     header: Dataset
     place: Place
     kin: tuple[Any, ...]
+    rank: Rank
+    patient: str
 
 
 class Collection:
@@ -54,7 +60,7 @@ class Collection:
         """Number of pixels of this file, which is refused if it holds no picture; 0 for a copy."""
         with refusing("dicom"):
             header = parse(data, limits)
-            file = File(member, header, place(header), _kin(member, header))
+            file = File(member, header, place(header), _kin(member, header), rank(header), _patient(header))
             identity = _identity(file, data)
             if identity in self._seen:
                 return 0
@@ -87,7 +93,7 @@ def _kin(member: int, header: Dataset) -> tuple[Any, ...]:
 
 
 def _passes(group: Sequence[File]) -> list[list[File]]:
-    found = passes([file.header for file in group], [file.place for file in group])
+    found = passes([file.rank for file in group], [file.place for file in group])
     return [[group[index] for index in indices] for indices in found]
 
 
@@ -98,7 +104,7 @@ def _identity(file: File, data: bytes) -> object:
     """
     uid, position = str(file.header.get("SOPInstanceUID") or ""), file.place.position
     if uid and position is not None and frame_count(file.header) == 1:
-        return uid, tuple(position), instance_number(file.header)
+        return uid, tuple(position), file.rank
     return hashlib.sha256(data).digest()
 
 
@@ -113,7 +119,7 @@ def _series(group: Sequence[File]) -> Series:
     with blaming(group[0].member), refusing("dicom"):
         image, order = assemble(decoded)
     members = tuple(group[position].member for position in order)
-    return Series(image, members, image.facts.sequence, _patient(group[0].header))
+    return Series(image, members, image.facts.sequence, group[0].patient)
 
 
 def _patient(header: Dataset) -> str:

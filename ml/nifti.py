@@ -216,7 +216,7 @@ def _unit(picture: Array, bounds: tuple[float, float], *, inverted: bool) -> NDA
 
 
 def _place(frame: Frame, axis: int) -> dict[str, Any]:
-    sizes = [float(round(size, 4)) if 0 < size < math.inf else None for size in frame.sizes]
+    sizes = [float(round(size, 4)) if anatomy.is_possible(size) else None for size in frame.sizes]
     between = sizes.pop(axis)
     column, row = sizes
     found: dict[str, Any] = {

@@ -34,16 +34,22 @@ def _predict_path(predictor: Predictor, path: Path, as_json: bool, drawing: Path
         for number, series in enumerate(_read(path), start=1):
             prediction = predictor.predict(series.image)
             answer = {"path": str(path), "series": series.description, **prediction.as_dict()}
-            shown = json.dumps(answer) if as_json else f"{path}: {in_words(prediction)}"
+            shown = json.dumps(answer) if as_json else _printable(f"{path}: {in_words(prediction)}")
             print(shown, flush=True)
             if drawing is not None and prediction.finding is not None:
                 target = drawing.with_name(f"{drawing.name}-{number}.png")
                 target.write_bytes(_overlay(series, prediction, prediction.finding))
     except ImageError as error:
         failure = {"path": str(path), "error": {"code": error.code, "detail": error.detail}}
-        print(json.dumps(failure) if as_json else f"{path}: {error.code}: {error.detail}", flush=True)
+        told = _printable(f"{path}: {error.code}: {error.detail}")
+        print(json.dumps(failure) if as_json else told, flush=True)
         return False
     return True
+
+
+def _printable(line: str) -> str:
+    """Names of files may hold what no terminal can print, and what one would obey."""
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in line)
 
 
 def _read(path: Path) -> Iterator[Series]:

@@ -54,7 +54,7 @@ def _pixels(picture: PIL.Image.Image, data: bytes, kind: str) -> NDArray[Any]:
     if kind == "jpeg":
         return _grey_jpeg(picture, data)
     if is_deep_colour(picture):
-        return deep_grey(lambda: _open(data, kind))
+        return deep_grey(picture, _open(data, kind))
     return grey(picture)
 
 

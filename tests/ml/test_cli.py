@@ -79,6 +79,19 @@ def test_an_empty_folder_or_an_absent_file_is_refused_with_its_code(
     assert json.loads(capsys.readouterr().out)["error"]["code"] == code
 
 
+def test_predict_prints_names_that_no_terminal_should_see(
+    scan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "\udcff\x1b[2J"
+    folder.mkdir()
+    for name in ("\udcfe\n.png", "\U0001f9e0.png"):
+        (folder / name).write_bytes(bytes(100))
+    assert program.main(["predict", str(folder), str(scan)]) == 1
+    first, *others = capsys.readouterr().out.splitlines()
+    assert "\\udcff\\x1b[2J: image_unsupported: \\udcfe\\n.png" in first
+    assert len(others) == 2
+
+
 def test_predict_reads_a_folder_series_by_series(scan: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (scan.parent / "second.png").write_bytes(brain_png(7, height=200))
     assert program.main(["predict", str(scan.parent), "--json"]) == 0

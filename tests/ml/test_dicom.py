@@ -328,7 +328,7 @@ def test_the_sequence_is_the_first_description_that_can_be_one() -> None:
     assert read(brain_dicom(**overrun)).facts.sequence is None
 
 
-@pytest.mark.parametrize("spacing", [None, [0, 1], [-1, 1], "0.5"])
+@pytest.mark.parametrize("spacing", [None, [0, 1], [-1, 1], "0.5", [1e200, 1e200], [1e-200, 1e-200]])
 def test_a_spacing_that_makes_no_sense_is_left_out(spacing: Any) -> None:
     assert read(brain_dicom(PixelSpacing=spacing)).facts.spacing_mm is None
 

@@ -1,6 +1,8 @@
 """DICOM values are shown as in a reading room: rescale, window, tables, polarity, padding, colour."""
 
 import io
+import resource
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +10,13 @@ import numpy as np
 import pydicom
 import pytest
 from numpy.typing import NDArray
+from pydicom import uid
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
-from ml.images import read
+from ml.images import ImageError, read
 from tests.ml.pictures import brain, brain_dicom, bytes_of, written
+from tests.ml.volumes import item
 
 HEAD = brain()
 STORED = np.rint(HEAD * 1200).astype(np.uint16)
@@ -196,3 +200,60 @@ def test_a_palette_is_looked_up() -> None:
 def test_a_real_monochrome1_file_looks_like_its_twin(data: Path) -> None:
     first, second = (read(path).slices[0] for path in sorted((data / "dicom").glob("VS-SEG-*.dcm")))
     assert np.corrcoef(first.ravel(), second.ravel())[0, 1] > 0.98
+
+
+BRIGHTER = (np.linspace(0, 1, 256) ** 0.7 * 255).astype(np.uint8)
+
+
+def table_of(data: Any, bits: int, count: int = 256) -> Dataset:
+    table = item(LUTDescriptor=[count, 0, bits], LUTData=data)
+    table["LUTData"].VR = "OW" if isinstance(data, bytes) else "US"
+    return table
+
+
+@pytest.mark.parametrize("sequence", ["VOILUTSequence", "ModalityLUTSequence"])
+@pytest.mark.parametrize("count", [256, 255])
+def test_the_entries_of_a_table_may_be_bytes(sequence: str, count: int) -> None:
+    entries = BRIGHTER[:count]
+    packed = entries.tobytes() + bytes(count % 2)
+    apart = only(brain_dicom(pixels=GREY, **{sequence: [table_of(entries.astype(int).tolist(), 8, count)]}))
+    in_bytes = only(brain_dicom(pixels=GREY, **{sequence: [table_of(packed, 8, count)]}))
+    in_pairs = table_of(np.frombuffer(packed, "<u2").tolist(), 8, count)
+    assert np.array_equal(in_bytes, apart)
+    assert np.array_equal(only(brain_dicom(pixels=GREY, **{sequence: [in_pairs]})), apart)
+
+
+def palette(table: bytes, form: str = "", **attributes: Any) -> bytes:
+    colours = ("Red", "Green", "Blue")
+    descriptors = {f"{colour}PaletteColorLookupTableDescriptor": [256, 0, 16] for colour in colours}
+    tables = {f"{form}{colour}PaletteColorLookupTableData": table for colour in colours}
+    kind = {"pixels": GREY, "PhotometricInterpretation": "PALETTE COLOR"}
+    return brain_dicom(**kind | descriptors | tables | attributes)
+
+
+def test_a_big_endian_palette_gives_the_same_picture() -> None:
+    table = BRIGHTER.astype(np.uint16) * 200
+    swapped = np.frombuffer(GREY.tobytes(), np.uint16).byteswap().tobytes()
+    big = palette(table.astype(">u2").tobytes(), syntax=uid.ExplicitVRBigEndian, PixelData=swapped)
+    assert np.array_equal(only(big), only(palette(table.astype("<u2").tobytes())))
+
+
+def test_a_palette_of_segments_is_drawn() -> None:
+    whole = palette((np.arange(256) * 257).astype("<u2").tobytes())
+    assert np.array_equal(only(palette(struct.pack("<6H", 0, 1, 0, 1, 255, 65535), "Segmented")), only(whole))
+
+
+@pytest.mark.parametrize(
+    "segments",
+    [
+        struct.pack("<3H", 0, 1, 0) + struct.pack("<3H", 1, 65535, 5) * 2000,
+        struct.pack("<3H", 0, 1, 0) + struct.pack("<4H", 2, 65535, 3, 0) * 2,
+        struct.pack("<2H", 0, 0) * 2**17,
+    ],
+)
+def test_segments_of_more_than_a_palette_are_refused_before_they_are_expanded(segments: bytes) -> None:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(ImageError) as caught:
+        read(palette(segments, "Segmented"))
+    assert caught.value.code == "dicom_unreadable"
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000  # KiB

@@ -75,3 +75,9 @@ def test_what_was_one_scan_is_read_as_one_however_many_series_it_would_be_now() 
     with pytest.raises(ImageError, match=r"^File 2 of 2: ") as caught:
         read_one([FILES[0], FILES[1][:-50]])
     assert (caught.value.code, caught.value.member) == ("image_truncated", 1)
+
+
+def test_images_without_identifiers_and_numbers_of_their_own_are_told_by_their_echo() -> None:
+    first, second = two_passes(EchoTime=90.0)
+    nameless = [changed(data, SOPInstanceUID="1.2.3", InstanceNumber=None) for data in first + second]
+    assert [len(series.members) for series in read_series(nameless)] == [4, 4]

@@ -3,6 +3,7 @@
 import logging
 import random
 import resource
+import struct
 import time
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ml import dicom
 from ml.images import CODES, ImageError, Limits, read, sniff, to_png
 from tests.ml.pictures import (
     HOSTILE,
@@ -172,6 +174,116 @@ def test_a_png_comment_that_unpacks_to_megabytes_never_reaches_a_decoder() -> No
     assert read(with_text_bomb(brain_png())).facts.kind == "png"
     plain = chunk(b"tEXt", b"Comment\0" + b"x" * 2**21)
     assert read(brain_png()[:33] + plain + brain_png()[33:]).facts.kind == "png"
+
+
+def many_parts() -> dict[str, bytes]:
+    """Files of parts that hold nothing: each is walked by us and by the decoder, in Python."""
+    png, jpeg, webp = brain_png(), brain_jpeg(), brain_webp()
+    longer = webp + b"ABCD\0\0\0\0" * 100_001
+    return {
+        "png": png[:-12] + chunk(b"IDAT", b"") * 100_001 + png[-12:],
+        "jpeg": jpeg[:2] + b"\xff\xdd\0\x04\0\0" * 4097 + jpeg[2:],
+        "webp": longer[:4] + (len(longer) - 8).to_bytes(4, "little") + longer[8:],
+    }
+
+
+@pytest.mark.parametrize("kind", many_parts())
+def test_a_picture_of_more_parts_than_any_writer_makes_is_refused(kind: str) -> None:
+    assert refused(many_parts()[kind]).code == "image_unreadable"
+
+
+def test_a_progressive_jpeg_that_goes_over_its_picture_again_and_again_is_refused() -> None:
+    picture = saved(GREY, "jpeg", progressive=True)
+    refinement = b"\xff\xda\0\x08\x01\x01\0\0\0\x10\0\0"
+    assert refused(picture[:-2] + refinement * 64 + picture[-2:]).code == "image_unreadable"
+
+
+def test_fill_bytes_before_a_marker_are_passed_over_at_once() -> None:
+    picture, start = brain_jpeg(), time.process_time()
+    filled = read(picture[:2] + b"\xff" * 2**23 + picture[2:])
+    assert time.process_time() - start < 0.5
+    assert np.array_equal(filled.slices[0], read(picture).slices[0])
+
+
+def run_lengths(width: int, height: int) -> bytes:
+    rows = b"".join(bytes((width, row % 256)) + b"\0\0" for row in range(height)) + b"\0\1"
+    header = struct.pack("<IiiHHIIiiII", 40, width, height, 1, 8, 1, len(rows), 0, 0, 256, 0)
+    palette = b"".join(bytes((grey, grey, grey, 0)) for grey in range(256))
+    start = 14 + len(header) + len(palette)
+    return b"BM" + struct.pack("<IHHI", start + len(rows), 0, 0, start) + header + palette + rows
+
+
+def test_run_lengths_of_a_bitmap_are_decoded_up_to_a_size() -> None:
+    picture = read(run_lengths(64, 100)).slices[0]
+    assert np.array_equal(picture[::-1, 0], np.arange(100, dtype=np.float32) * np.float32(1 / 255))
+    assert refused(run_lengths(64, 70_000)[:18] + struct.pack("<ii", 64, 19_000) + bytes(2**25)).code in CODES
+    large = run_lengths(64, 100)
+    assert refused(large[:18] + struct.pack("<ii", 2500, 2500) + large[26:]).code == "image_too_large"
+    assert refused(large + bytes(13_000_000)).code == "image_too_large"
+
+
+def elements(count: int) -> bytes:
+    """Empty private elements, explicit little endian."""
+    tags = ((0x4001 + 2 * (index >> 16), index & 0xFFFF) for index in range(count))
+    return b"".join(struct.pack("<HH2sH", *tag, b"CS", 0) for tag in tags)
+
+
+def before_the_pixels(added: bytes) -> bytes:
+    data = FILES["dicom"]
+    place = data.rindex(b"\xe0\x7f\x10\0")
+    return data[:place] + added + data[place:]
+
+
+def sequence(items: bytes, tag: tuple[int, int] = (0x4001, 0x1000), *, with_length: bool = False) -> bytes:
+    length = len(items) if with_length else 0xFFFFFFFF
+    return (
+        struct.pack("<HH2sHI", *tag, b"SQ", 0, length)
+        + items
+        + b"\xfe\xff\xdd\xe0\0\0\0\0" * (not with_length)
+    )
+
+
+EMPTY_ITEM = b"\xfe\xff\0\xe0\0\0\0\0"
+PER_FRAME = (0x5200, 0x9230)
+CROWDED = {
+    "items": lambda: sequence(EMPTY_ITEM * 100_001),
+    "items of a known length": lambda: sequence(EMPTY_ITEM * 100_001, PER_FRAME, with_length=True),
+    "a long sequence": lambda: sequence(
+        b"\xfe\xff\0\xe0" + struct.pack("<I", 2**24) + bytes(2**24), PER_FRAME, with_length=True
+    ),
+    "a long sequence within another": lambda: sequence(
+        b"\xfe\xff\0\xe0\xff\xff\xff\xff"
+        + sequence(
+            b"\xfe\xff\0\xe0" + struct.pack("<I", 2**24) + bytes(2**24), (0x28, 0x9110), with_length=True
+        )
+        + b"\xfe\xff\x0d\xe0\0\0\0\0",
+        PER_FRAME,
+    ),
+}
+
+
+@pytest.mark.parametrize("what", CROWDED)
+def test_a_dicom_header_of_more_parts_than_any_picture_needs_is_refused(what: str) -> None:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert refused(before_the_pixels(CROWDED[what]())).code == "dicom_unreadable"
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 400_000  # KiB
+
+
+def test_a_dicom_header_of_more_elements_than_any_picture_needs_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert 500 * 800 < dicom.MOST_READS < 1_000_000
+    monkeypatch.setattr(dicom, "MOST_READS", 5000)
+    assert refused(before_the_pixels(elements(5000))).code == "dicom_unreadable"
+    assert (
+        refused(before_the_pixels(sequence(EMPTY_ITEM[:4] + b"\xff\xff\xff\xff" + elements(5000)))).code
+        == "dicom_unreadable"
+    )
+
+
+def test_a_dicom_header_of_many_parts_is_read() -> None:
+    crowded = elements(5000) + sequence(EMPTY_ITEM * 2000)
+    assert np.array_equal(read(before_the_pixels(crowded)).slices[0], read(FILES["dicom"]).slices[0])
 
 
 def test_a_tiff_that_counts_the_same_bytes_many_times_is_refused() -> None:

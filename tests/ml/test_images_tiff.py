@@ -1,10 +1,13 @@
 """TIFF in the forms that scanners, ImageJ and converters write."""
 
 import struct
+import time
+import zlib
 from typing import Any
 
 import numpy as np
 import PIL.Image
+import PIL.TiffImagePlugin
 import pytest
 from numpy.typing import NDArray
 
@@ -61,6 +64,18 @@ def test_wide_samples_fill_the_range(dtype: str) -> None:
         image = read(encoded(picture, "tiff", compression=compression))
         assert close(image, HEAD)
         assert image.facts.bits == np.dtype(dtype).itemsize * 8
+
+
+@pytest.mark.parametrize("dtype", [">u2", ">i2", ">i4", ">f4"])
+def test_compressed_samples_of_the_other_byte_order_are_the_same_picture(dtype: str) -> None:
+    values = (HEAD * 3000).astype(dtype)
+    samples = {"u": 1, "i": 2, "f": 3}[values.dtype.kind]
+    body = zlib.compress(values.tobytes())
+    entries = {256: WIDTH, 257: HEIGHT, 258: values.itemsize * 8, 259: 8, 262: 1, 277: 1, 278: HEIGHT}
+    entries |= {273: 8 + 2 + 12 * 10 + 4, 279: len(body), 339: samples}
+    fields = b"".join(struct.pack(">HHII", tag, 4, 1, value) for tag, value in sorted(entries.items()))
+    data = b"MM\0*" + struct.pack(">IH", 8, 10) + fields + bytes(4) + body
+    assert close(read(data), HEAD)
 
 
 def test_float_samples_that_are_not_finite_do_no_harm() -> None:
@@ -178,3 +193,65 @@ def test_a_damaged_compressed_strip_is_refused_without_a_word(capfd: pytest.Capt
     data[400:4000] = bytes(3600)
     assert code_of(bytes(data)) == "image_unreadable"
     assert capfd.readouterr() == ("", "")
+
+
+def pages_of(count: int, entries: dict[int, tuple[int, int, int]], body: bytes = b"") -> bytes:
+    """Pages with the same entries, tag -> (type, count, value), behind ``body``, which begins at 8."""
+    fields = b"".join(struct.pack("<HHII", tag, *entry) for tag, entry in sorted(entries.items()))
+    size, first = len(fields) + 6, 8 + len(body)
+    starts = [first + number * size for number in range(1, count)] + [0]
+    directories = [
+        struct.pack("<H", len(entries)) + fields + struct.pack("<I", following) for following in starts
+    ]
+    return b"II*\0" + struct.pack("<I", first) + body + b"".join(directories)
+
+
+def small_page(**entries: tuple[int, int, int]) -> dict[int, tuple[int, int, int]]:
+    usual = {256: (4, 1, 32), 257: (4, 1, 32), 258: (3, 1, 8), 259: (3, 1, 1), 262: (3, 1, 1), 277: (3, 1, 1)}
+    return usual | {278: (4, 1, 32)} | {int(tag[1:]): entry for tag, entry in entries.items()}
+
+
+def test_pages_that_share_one_long_table_are_refused_before_it_is_read_for_each() -> None:
+    numbers = 2**16
+    table = small_page(t273=(4, numbers, 8), t279=(4, numbers, 8))
+    data = pages_of(100, table, np.arange(numbers, dtype="<u4").tobytes() + bytes(2**18))
+    assert code_of(data) == "image_truncated"
+
+
+def test_a_tag_that_is_given_again_and_again_is_refused_before_its_table_is_read() -> None:
+    body = np.arange(2**20, dtype="<u4").tobytes()
+    again = struct.pack("<HHII", 273, 4, 2**20, 8) * 4000
+    data = b"II*\0" + struct.pack("<I", 8 + len(body)) + body + struct.pack("<H", 4000) + again + bytes(4)
+    start = time.process_time()
+    assert code_of(data) == "image_truncated"
+    assert time.process_time() - start < 0.5
+
+
+def test_every_page_of_deep_colour_is_sought_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    samples = np.arange(32 * 32 * 3, dtype="<u2")
+    deep = small_page(
+        t258=(3, 3, 8), t262=(3, 1, 2), t277=(3, 1, 3), t273=(4, 1, 16), t279=(4, 1, samples.nbytes)
+    )
+    loads = 0
+    load = PIL.TiffImagePlugin.ImageFileDirectory_v2.load
+
+    def counted(directory: Any, file: Any) -> None:
+        nonlocal loads
+        loads += 1
+        load(directory, file)
+
+    monkeypatch.setattr(PIL.TiffImagePlugin.ImageFileDirectory_v2, "load", counted)
+    slices = read(pages_of(40, deep, struct.pack("<4H", 16, 16, 16, 0) + samples.tobytes())).slices
+    assert len(slices) == 40
+    assert np.array_equal(slices[0], slices[-1])
+    assert loads < 10 * 40
+
+
+def test_colours_of_sixteen_bits_that_lie_apart_are_refused_and_not_misread() -> None:
+    plane = np.arange(32 * 32, dtype="<u2").tobytes()
+    body = (
+        struct.pack("<4H", 16, 16, 16, 0) + struct.pack("<6I", 40, 2088, 4136, *[len(plane)] * 3) + plane * 3
+    )
+    wide = small_page(t258=(3, 3, 8), t262=(3, 1, 2), t277=(3, 1, 3), t273=(4, 3, 16), t279=(4, 3, 28))
+    assert code_of(pages_of(1, wide | {284: (3, 1, 2)}, body)) == "image_unreadable"
+    assert read(pages_of(1, wide | {273: (4, 1, 40), 279: (4, 1, 3 * len(plane))}, body))

@@ -174,6 +174,10 @@ def test_a_good_matrix_wins_over_a_quaternion() -> None:
 def test_spacing_that_is_none_is_not_told() -> None:
     facts = read(nifti(HEAD, sform_code=0, qform_code=0, pixdim=[1, 0, np.nan, 1, 1, 1, 1, 1])).facts
     assert (facts.spacing_mm, facts.slice_spacing_mm) == (None, 1.0)
+    for far in (1e-6, 1e30):
+        impossible = {"sform_code": 0, "qform_code": 0, "pixdim": [1, far, far, far, 1, 1, 1, 1]}
+        facts = read(nifti(HEAD, **impossible)).facts
+        assert (facts.spacing_mm, facts.slice_spacing_mm) == (None, None)
 
 
 @pytest.mark.parametrize("kind", ["u1", "i1", "i2", "u2", "i4", "u4", "i8", "u8", "f4", "f8"])

@@ -13,6 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom import uid
+from pydicom.dataelem import RawDataElement
+from pydicom.tag import Tag
 
 from ml import dicom_pixels
 from ml.images import CODES, ImageError, Limits, Series, grouped, read, read_path, read_series
@@ -354,3 +356,41 @@ def test_the_real_slices_say_how_they_lie(data: Path) -> None:
     assert read(data / "dicom" / "VS-SEG-001_slice60_implicitLE.dcm").facts.plane == "axial"
     enhanced_file = read(data / "dicom" / "emri_small.dcm").facts
     assert (enhanced_file.frames, enhanced_file.slice_spacing_mm) == (10, 1.2)
+
+
+def with_element(data: bytes, keyword: str, representation: str, value: bytes) -> bytes:
+    """A DICOM file with ``value`` as it stands for one of its elements."""
+    file = pydicom.dcmread(io.BytesIO(data))
+    tag = Tag(keyword)
+    file[tag] = RawDataElement(tag, representation, len(value), value, 0, False, True)
+    return written(file)
+
+
+@pytest.mark.parametrize(
+    ("keyword", "representation", "value"),
+    [
+        ("InstanceNumber", "IS", b"1e400 "),
+        ("EchoTime", "FD", b"abc "),
+        ("ImageType", "SQ", b"abcd"),
+        ("IssuerOfPatientID", "SQ", b"abcd"),
+    ],
+)
+def test_a_value_that_cannot_be_read_is_the_fault_of_its_file(
+    keyword: str, representation: str, value: bytes
+) -> None:
+    damaged = with_element(FILES[1], keyword, representation, value)
+    if keyword == "IssuerOfPatientID":
+        damaged = with_element(damaged, "PatientID", "LO", b"MRN ")
+    error = refused([FILES[0], damaged, FILES[2]])
+    assert (error.code, error.member) == ("dicom_unreadable", 1)
+
+
+def test_no_value_is_quoted_in_a_warning(recwarn: pytest.WarningsRecorder) -> None:
+    for keyword, representation, value in (
+        ("InstanceNumber", "IS", b"SECRET"),
+        ("EchoTime", "DS", b"SECRET"),
+        ("ImageType", "CS", b"Secret" * 4),
+        ("PatientID", "LO", b"SECRET" * 20),
+    ):
+        read_series([with_element(FILES[0], keyword, representation, value)])
+    assert not recwarn.list
