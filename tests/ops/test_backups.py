@@ -19,8 +19,10 @@ from classifier.audit import Actor
 from classifier.backups import archive
 from classifier.backups.archive import BackupError
 from classifier.services.backups import restore_backup
+from classifier.storage import LocalScanStorage
 from tests import backends
 from tests.ops.running import clean_environment, fresh_database, manage
+from tests.services.test_scans import stored_files
 
 pytestmark = pytest.mark.processes
 
@@ -248,6 +250,27 @@ def test_what_does_not_fit_this_portal_is_refused(
         writer.finish({"database": connection.vendor, "migrations": []} | facts)
     with pytest.raises(BackupError, match=sentence):
         restore_backup(actor=Actor.command(), path=path, replace=False)
+
+
+def test_a_disk_that_fills_up_during_a_restore_keeps_none_of_the_backups_files(
+    db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, save = tmp_path / "portal.tar", LocalScanStorage.save
+    with archive.create(path) as writer:
+        for name in (archive.DATABASE, "files/aa/1", "files/bb/2"):
+            writer.add(name, io.BytesIO(b"x"), 1)
+        writer.finish({"database": connection.vendor, "migrations": []})
+
+    def fills_up(self: LocalScanStorage, name: str, content: object) -> str:
+        saved = save(self, name, content)
+        if name == "bb/2":
+            raise OSError(28, "No space left on device")
+        return saved
+
+    monkeypatch.setattr(LocalScanStorage, "save", fills_up)
+    with pytest.raises(BackupError, match="No space left on device"):
+        restore_backup(actor=Actor.command(), path=path, replace=False)
+    assert stored_files(tmp_path / "scans") == []
 
 
 def test_a_single_altered_bit_is_found_before_anything_is_touched(tmp_path: Path) -> None:
