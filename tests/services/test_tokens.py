@@ -67,6 +67,13 @@ def test_an_expired_token_and_one_of_a_deactivated_user_open_nothing(as_alice: A
     assert authenticate_token(secret=secret) is None
 
 
+def test_a_token_opens_until_the_moment_at_which_it_expires(as_alice: Actor, alice: User) -> None:
+    token, _ = issued(as_alice, alice)
+    just_before = token.expires_at - timedelta(microseconds=1)
+    assert ApiToken.objects.usable(just_before).get() == token
+    assert not ApiToken.objects.usable(token.expires_at).exists()
+
+
 @pytest.mark.parametrize("secret", ["", "mri_", "mri_wrong", "\0", "ü" * 50])
 def test_anything_else_opens_nothing(secret: str, as_alice: Actor, alice: User) -> None:
     issued(as_alice, alice)
