@@ -63,6 +63,14 @@ def test_far_or_foreign_embeddings_are_refused_and_a_blank_slice_says_so() -> No
     assert decision.refusals([None], embeddings[2:3], FAMILIAR, wide) == ["not_brain_mri"]
 
 
+def test_an_even_surface_with_a_speck_is_even_all_the_same() -> None:
+    surface = np.full((100, 100), 0.5, np.float32)
+    surface[50, 50] = 1.0
+    assert decision.unusable(surface) == "image_blank"
+    surface[:10] = 1.0
+    assert decision.unusable(surface) is None
+
+
 def test_what_lies_at_a_limit_is_not_refused() -> None:
     at = np.array([[4, 9]], np.float32)
     far, foreign = float(FAMILIAR.distance(at)[0]), float(FAMILIAR.foreignness(at)[0])

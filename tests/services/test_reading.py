@@ -16,9 +16,10 @@ from classifier.models import (
     Role,
     Scan,
 )
-from classifier.services import departments, history
+from classifier.services import departments, history, worklist
 from classifier.services.reading import Stage, reading_of
 from classifier.services.reviews import adjudicate, submit_review
+from classifier.services.worklist_selection import Filters
 from tests.conftest import NEURO, Reads
 from tests.pages.conftest import series  # noqa: F401
 from tests.services.locks import WHERE_ROWS_ARE_LOCKED, meanwhile
@@ -42,6 +43,20 @@ def test_the_second_reader_sees_the_first_read_after_their_own(
     read(as_rita, analysis)
     assert len(seen(as_rita, analysis).reviews.all()) == 2
     assert standing() == Triage.REVIEWED
+
+
+def test_the_worklist_tells_a_read_to_the_second_reader_after_their_own(
+    analysis: Analysis, as_alice: Actor, as_rita: Actor, reads: Reads
+) -> None:
+    def told(actor: Actor) -> str | None:
+        [row] = worklist.find_worklist(user=fresh(actor).require_user(), filters=Filters()).rows
+        return row.review and row.review.label
+
+    reads(second_reader=True)
+    read(as_alice, analysis)
+    assert (told(as_alice), told(as_rita)) == ("glioma", None)
+    read(as_rita, analysis, "notumor")
+    assert told(as_rita) == "notumor"
 
 
 def test_one_person_is_not_two_readers(analysis: Analysis, as_alice: Actor, reads: Reads) -> None:

@@ -143,6 +143,16 @@ def test_what_came_after_the_signer_had_looked_is_not_signed(
     sign_report(actor=as_alice, case=case, state=sign_off_of(actor=as_alice, case=case).state)
 
 
+def test_a_decision_that_came_after_the_signer_had_looked_is_looked_at_first(
+    reviewed: Analysis, case: Case, as_alice: Actor, as_rita: Actor, carl: Actor, reads: Reads
+) -> None:
+    reads(second_reader=True)
+    read(as_rita, reviewed, "notumor")
+    state = sign_off_of(actor=fresh(as_alice), case=case).state
+    adjudicate(actor=fresh(carl), analysis=reviewed, answer="notumor")
+    assert refusal(sign_report, actor=fresh(as_alice), case=case, state=state) == "case_changed"
+
+
 def test_a_version_that_came_after_the_signer_had_looked_is_not_amended_unseen(
     signed: Report, as_alice: Actor, as_rita: Actor
 ) -> None:
@@ -196,6 +206,9 @@ def test_a_report_that_is_signed_while_a_read_is_given_speaks_of_the_read(
 def test_texts_have_their_limits(field: str, code: str, signed: Report, as_alice: Actor) -> None:
     given = {"amends": 1, "reason": "A slip.", field: "x" * 9000}
     assert refusal(amend_report, actor=as_alice, case=signed.case, **given) == code
+    longest = {"impression": 8000, "reason": 500}[field]
+    amended = amend_report(actor=as_alice, case=signed.case, **(given | {field: "x" * longest}))
+    assert len(getattr(amended, field)) == longest
 
 
 # --- Amending ----------------------------------------------------------------------------------------
