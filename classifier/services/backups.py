@@ -16,6 +16,7 @@ from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 from django.utils import timezone
 
+from classifier import storage
 from classifier.audit import Action, Actor, record
 from classifier.backups import archive, databases
 from classifier.backups.archive import Archive, BackupError, Writer
@@ -53,8 +54,9 @@ def restore_backup(*, actor: Actor, path: Path, replace: bool) -> int:
             raise BackupError(
                 "portal_not_empty", "This portal holds users, patients or scans; --replace removes them."
             )
-        added = [name for name in backup.file_names if _restore_file(backup, name)]
+        added: list[str] = []
         try:
+            _restore_files(backup, added)
             _load_database(backup, path.parent)
         except BaseException:
             _remove(added)
@@ -117,16 +119,26 @@ def _is_empty() -> bool:
     return not in_database and next(_stored_names(), None) is None
 
 
-def _restore_file(backup: Archive, name: str) -> bool:
-    """Store the file unless its bytes are there already; whether it was added."""
-    if existed := default_storage.exists(name):
-        with default_storage.open(name, "rb") as handle:
-            if hashlib.file_digest(handle, "sha256").hexdigest() == backup.sha256(name):
-                return False
-        default_storage.delete(name)
-    with backup.open_file(name) as source:
-        default_storage.save(name, File(source))
-    return not existed
+def _restore_files(backup: Archive, added: list[str]) -> None:
+    """Store the files whose bytes are not there already; ``added`` tells which names are new."""
+    try:
+        for name in backup.file_names:
+            if not default_storage.exists(name):
+                # Noted first: a disk that fills up leaves half a file.
+                added.append(name)
+            elif _is_there(backup, name):
+                continue
+            else:
+                default_storage.delete(name)
+            with backup.open_file(name) as source:
+                default_storage.save(name, File(source))
+    except storage.ERRORS as error:
+        raise BackupError("backup_not_restored", f"The files cannot be stored: {error}.") from error
+
+
+def _is_there(backup: Archive, name: str) -> bool:
+    with default_storage.open(name, "rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest() == backup.sha256(name)
 
 
 def _load_database(backup: Archive, folder: Path) -> None:

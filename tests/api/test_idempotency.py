@@ -1,6 +1,7 @@
 """The `Idempotency-Key` header: an upload happens once, however often it is sent."""
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -53,6 +54,14 @@ def test_a_key_that_came_with_another_upload_is_refused(api: APIClient, changed:
     assert_problem(send(api, **changed), 422, "idempotency_key_reused")
     assert rows() == before
     assert len(stored_files()) == 1
+
+
+def test_the_same_files_in_another_order_are_another_upload(api: APIClient) -> None:
+    def several(*seeds: int) -> Any:
+        return api.post(SCANS, {"file": [upload(brain_png(seed)) for seed in seeds], "patient": "P"}, **KEY)
+
+    assert several(1, 2).status_code == 202
+    assert_problem(several(2, 1), 422, "idempotency_key_reused")
 
 
 def test_a_failed_attempt_leaves_the_key_free(api: APIClient) -> None:

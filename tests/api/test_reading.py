@@ -88,6 +88,15 @@ def test_a_poller_gets_304_until_something_happens(api: APIClient, scan: Scan, w
     assert changed["ETag"] != first["ETag"]
 
 
+def test_a_poller_is_told_of_every_step_of_the_progress(api: APIClient, scan: Scan) -> None:
+    now, tags = timezone.now(), set()
+    running = {"status": "running", "attempts": 1, "started_at": now, "lease_until": now, "slices_total": 180}
+    for done in (40, 80):
+        scan.analyses.update(slices_done=done, **running)
+        tags.add(api.get(f"/api/v1/scans/{scan.pk}/")["ETag"])
+    assert len(tags) == 2
+
+
 @pytest.mark.parametrize(
     ("path", "action"),
     [

@@ -90,11 +90,13 @@ def test_a_case_of_another_patient_than_the_one_named_is_a_conflict(api: APIClie
     assert not stored_files()
 
 
-@pytest.mark.parametrize("field", ["question", "department"])
+@pytest.mark.parametrize(
+    "told", [{"question": "something"}, {"department": "something"}, {"study_date": "2024-02-29"}]
+)
 def test_what_belongs_to_a_new_case_is_refused_for_an_existing_one(
-    api: APIClient, case: Case, field: str
+    api: APIClient, case: Case, told: dict[str, str]
 ) -> None:
-    response = api.post(SCANS, {"file": upload(brain_png()), "case": str(case.pk), field: "something"})
+    response = api.post(SCANS, {"file": upload(brain_png()), "case": str(case.pk), **told})
     assert_problem(response, 400, "case_exists")
 
 

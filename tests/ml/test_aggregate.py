@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ml import decision
-from ml.aggregate import METHODS, Aggregation, Slices, aggregate
+from ml.aggregate import KINDS, METHODS, Aggregation, Slices, aggregate
 from ml.decision import HEALTHY, Thresholds
 
 THRESHOLDS = Thresholds(tumour=0.3, margin=0.1, distance=1.0, foreignness=1.0)
@@ -89,15 +89,27 @@ def test_a_run_must_be_of_neighbours() -> None:
 
 def test_the_largest_outlines_choose_the_slices_where_there_are_any() -> None:
     curve = slices([0.9, 0.6, 0.5, 0.1], outlined=[0.0, 0.02, 0.05, 0.0])
-    found = aggregate(curve, Aggregation("largest", slices=2))
-    assert found.probabilities[0] == pytest.approx(0.55) and found.slice_index == 1
+    for count in (2, 3):
+        found = aggregate(curve, Aggregation("largest", slices=count))
+        assert found.probabilities[0] == pytest.approx(0.55) and found.slice_index == 1
 
 
 @pytest.mark.parametrize("method", ALL)
-def test_slices_without_brain_and_refused_ones_change_nothing(method: str) -> None:
-    how = Aggregation(method, slices=2)
+def test_a_scan_from_the_other_end_gets_the_same_answer(method: str) -> None:
+    tumour, outlined = [0.02, 0.9, 0.3, 0.1, 0.6], [0.0, 0.02, 0.01, 0.0, 0.04]
+    there = aggregate(slices(tumour, outlined=outlined), Aggregation(method))
+    back = aggregate(slices(tumour[::-1], outlined=outlined[::-1]), Aggregation(method))
+    assert back.probabilities == pytest.approx(there.probabilities)
+    assert back.slice_index == 4 - there.slice_index
+
+
+@pytest.mark.parametrize("kinds", KINDS)
+@pytest.mark.parametrize("method", ALL)
+def test_slices_without_brain_and_refused_ones_change_nothing(method: str, kinds: str) -> None:
+    how = Aggregation(method, slices=2, kinds=kinds)
     plain = aggregate(slices([0.1, 0.6, 0.4]), how)
     disturbed = slices([1.0, 0.1, 0.6, 1.0, 0.4, 1.0], refused=(3,), without_brain=(0, 5))
+    disturbed.probabilities[[0, 3, 5]] = [0.0, 0.0, 0.0, 1.0]
     found = aggregate(disturbed, how)
     assert found.probabilities == pytest.approx(plain.probabilities)
     assert found.slice_index == {0: 1, 1: 2, 2: 4}[plain.slice_index]
@@ -139,6 +151,12 @@ def test_large_outlines_warn_where_enough_neighbours_have_one() -> None:
     assert aggregate(curve, Aggregation(outlined=2), large=0.02).outlined == 3
     assert aggregate(curve, Aggregation(outlined=3), large=0.02).outlined is None
     assert aggregate(slices([0.1], outlined=[0.05]), Aggregation(outlined=3), large=0.02).outlined == 0
+
+
+def test_the_outline_that_warns_is_of_a_slice_that_was_judged_and_is_counted_in_the_scan() -> None:
+    outlined = [0.9, 0.0, 0.02, 0.04, 0.9]
+    curve = slices([0.1] * 5, refused=(4,), without_brain=(0,), outlined=outlined)
+    assert aggregate(curve, Aggregation(), large=0.02).outlined == 3
 
 
 def test_a_card_without_aggregation_has_the_most_suspicious_slice_decide() -> None:

@@ -41,6 +41,7 @@ def test_a_speck_is_shown_with_a_part_of_the_head_large_enough_to_know_it_by() -
 def test_what_of_a_frame_lies_beyond_the_head_is_background() -> None:
     assert close_ups.geometry(Frame(70, 60, 40), WHOLE, 64) == Geometry((50, 40, 90, 80), (0, 0), 40, 64)
     assert close_ups.geometry(Frame(30, 100, 40), WHOLE, 64) == Geometry((20, 80, 50, 110), (10, 0), 40, 64)
+    assert close_ups.geometry(Frame(115, 99, 40), WHOLE, 64) == Geometry((95, 79, 120, 110), (0, 0), 40, 64)
 
 
 @pytest.mark.parametrize("spot", [(60.0, 80.0, 14.0), (30.0, 60.0, 9.0)])

@@ -34,6 +34,13 @@ def test_a_tumour_above_the_threshold_is_never_called_healthy() -> None:
         assert (outcome == "uncertain") == (reason is not None)
 
 
+def test_at_the_threshold_a_tumour_is_not_excluded_and_at_the_margin_a_class_is_named() -> None:
+    exact = Thresholds(tumour=0.25, margin=0.125, distance=1.0, foreignness=1.0)
+    at_threshold, at_margin = np.array([0.25, 0, 0.75, 0]), np.array([0.5, 0.375, 0.125, 0])
+    assert decision.decide(at_threshold, exact) == ("uncertain", "near_threshold")
+    assert decision.decide(at_margin, exact) == ("glioma", None)
+
+
 def test_every_reason_has_a_sentence() -> None:
     uncertain = {"near_threshold", "two_plausible", "mask_disagrees", "few_slices"}
     assert uncertain | {"not_brain_mri", "no_brain", "image_blank"} == set(REASONS)
@@ -54,6 +61,21 @@ def test_far_or_foreign_embeddings_are_refused_and_a_blank_slice_says_so() -> No
     assert found == [None, None, "not_brain_mri", "image_blank"]
     wide = Thresholds(tumour=0.2, margin=0.1, distance=9.0, foreignness=1.5)
     assert decision.refusals([None], embeddings[2:3], FAMILIAR, wide) == ["not_brain_mri"]
+
+
+def test_an_even_surface_with_a_speck_is_even_all_the_same() -> None:
+    surface = np.full((100, 100), 0.5, np.float32)
+    surface[50, 50] = 1.0
+    assert decision.unusable(surface) == "image_blank"
+    surface[:10] = 1.0
+    assert decision.unusable(surface) is None
+
+
+def test_what_lies_at_a_limit_is_not_refused() -> None:
+    at = np.array([[4, 9]], np.float32)
+    far, foreign = float(FAMILIAR.distance(at)[0]), float(FAMILIAR.foreignness(at)[0])
+    limits = Thresholds(tumour=0.2, margin=0.1, distance=far, foreignness=foreign)
+    assert decision.refusals([None], at, FAMILIAR, limits) == [None]
 
 
 def test_distance_is_to_the_nearest_centre_in_whitened_units() -> None:

@@ -93,6 +93,18 @@ def test_only_the_largest_areas_are_kept_and_their_holes_are_filled() -> None:
     assert not findings.clean(specks).any() and not findings.clean(np.zeros(shape, np.bool_)).any()
 
 
+def test_at_most_three_areas_are_kept_and_none_beside_one_ten_times_as_large() -> None:
+    mask = np.zeros((100, 100), np.bool_)
+    for row, (height, width) in zip((0, 30, 50, 70), ((20, 50), (10, 20), (10, 15), (10, 12)), strict=True):
+        mask[row : row + height, 10 : 10 + width] = True
+    three = mask.copy()
+    three[70:] = False
+    assert np.array_equal(findings.clean(mask), three)
+    large = mask[:30].copy()
+    large[25:28, 80:] = True
+    assert np.array_equal(findings.clean(large), mask[:30])
+
+
 def test_measures_are_those_of_a_known_shape() -> None:
     mask = np.zeros((50, 60), np.bool_)
     mask[10:14, 20:50] = True

@@ -86,6 +86,28 @@ def test_the_wins_are_those_counted_by_hand() -> None:
         assert refused[place == part].tolist() == [s > 1 for s in scores]
 
 
+def test_what_is_judged_is_a_fifth_of_every_kind_and_then_a_whole_kind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    places: list[list[int]] = []
+    crossed = refusal._crossed
+
+    def noted(*given: Any) -> Any:
+        places.append(given[3].tolist())
+        return crossed(*given)
+
+    monkeypatch.setattr(refusal, "_crossed", noted)
+    anew(evidence(heads(11, 16, 3), ["ct", "knee"] * 5 + ["ct"]))
+    assert places == [[0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 0], [0, 1] * 5 + [0]]
+
+
+def test_a_picture_that_scores_as_a_brain_slice_does_wins_half() -> None:
+    familiar, same = learnt(heads(30, 16, 3)), heads(9)
+    limits = calibrate.limits(familiar, heads(300))
+    found = refusal.as_shipped(evidence(same, ["odd"] * 9, same), familiar, limits, np.zeros(9, np.bool_))
+    assert found["unseen"]["auroc"]["value"] == 0.5
+
+
 def test_a_bundle_that_has_learnt_from_others_is_judged_as_it_is() -> None:
     familiar = learnt(heads(30, 16, 3))
     limits = calibrate.limits(familiar, heads(300))

@@ -13,14 +13,25 @@ from typing import Any
 
 import psycopg2
 import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.core.management import CommandError, call_command
 from django.db import connection
+from pytest_django.fixtures import Settings
 
 from classifier.audit import Actor
-from classifier.backups import archive
+from classifier.backups import archive, databases
 from classifier.backups.archive import BackupError
-from classifier.services.backups import restore_backup
+from classifier.models import Case, ScanFile
+from classifier.services.backups import restore_backup, write_backup
+from classifier.storage import LocalScanStorage
+from mri_portal import supervisor
 from tests import backends
+from tests.conftest import upload
+from tests.intake import upload_scans
+from tests.ml.pictures import brain_png
 from tests.ops.running import clean_environment, fresh_database, manage
+from tests.services.test_scans import stored_files
 
 pytestmark = pytest.mark.processes
 
@@ -219,6 +230,26 @@ def test_a_restore_brings_back_the_bytes_of_a_file_that_was_altered(
     assert other.files == source.files
 
 
+def test_a_backup_of_an_older_version_is_migrated_on_the_way(
+    portals: Portals, source: Portal, tmp_path: Path
+) -> None:
+    older, path = portals.copy(source), tmp_path / "older.tar"
+    older.manage("migrate", "classifier", "0011")
+    older.manage("backup", str(path))
+    restored = portals.empty()
+    restored.manage("restore", str(path))
+    assert restored.rows("SELECT patient_digest FROM classifier_scan") == [("",)]
+
+
+def test_a_database_that_others_use_is_not_replaced(portals: Portals, later: Portal, backup: Path) -> None:
+    if portals.kind == "sqlite":
+        pytest.skip("SQLite lets nobody write meanwhile")
+    with closing(later._connect()):
+        told = later.refuses("restore", "--replace", str(backup))
+    assert "1 other connections use the database" in told
+    assert later.patients == ["MRN-1", "MRN-2"]
+
+
 def test_a_lost_file_is_told_and_the_rest_is_saved(portals: Portals, later: Portal, tmp_path: Path) -> None:
     other = portals.copy(later)
     lost, *kept = sorted(other.files)
@@ -248,6 +279,56 @@ def test_what_does_not_fit_this_portal_is_refused(
         writer.finish({"database": connection.vendor, "migrations": []} | facts)
     with pytest.raises(BackupError, match=sentence):
         restore_backup(actor=Actor.command(), path=path, replace=False)
+
+
+def test_a_disk_that_fills_up_during_a_restore_keeps_none_of_the_backups_files(
+    db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, save = tmp_path / "portal.tar", LocalScanStorage.save
+    with archive.create(path) as writer:
+        for name in (archive.DATABASE, "files/aa/1", "files/bb/2"):
+            writer.add(name, io.BytesIO(b"x"), 1)
+        writer.finish({"database": connection.vendor, "migrations": []})
+
+    def fills_up(self: LocalScanStorage, name: str, content: object) -> str:
+        saved = save(self, name, content)
+        if name == "bb/2":
+            raise OSError(28, "No space left on device")
+        return saved
+
+    monkeypatch.setattr(LocalScanStorage, "save", fills_up)
+    with pytest.raises(BackupError, match="No space left on device"):
+        restore_backup(actor=Actor.command(), path=path, replace=False)
+    assert stored_files(tmp_path / "scans") == []
+
+
+def test_files_without_rows_are_no_empty_portal(db: None, tmp_path: Path) -> None:
+    path, left = tmp_path / "portal.tar", default_storage.save("aa/1", ContentFile(b"x"))
+    with archive.create(path) as writer:
+        writer.add(archive.DATABASE, io.BytesIO(b"x"), 1)
+        writer.finish({"database": connection.vendor, "migrations": []})
+    with pytest.raises(BackupError, match="--replace removes them"):
+        restore_backup(actor=Actor.command(), path=path, replace=False)
+    assert default_storage.exists(left)
+
+
+def test_what_comes_while_a_backup_is_written_is_whole_in_it_or_not_at_all(
+    as_alice: Actor, case: Case, rung: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dump(target: Path) -> None:
+        upload_scans(actor=as_alice, case=case, files=[upload(brain_png())])
+        target.write_bytes(b"rows of one scan")
+
+    monkeypatch.setattr(databases, "dump", dump)
+    write_backup(actor=Actor.command(), path=tmp_path / "portal.tar")
+    with archive.open_verified(tmp_path / "portal.tar") as opened:
+        assert opened.file_names == [ScanFile.objects.get().name]
+
+
+def test_nothing_is_restored_while_the_portal_runs(settings: Settings, tmp_path: Path) -> None:
+    settings.DATA_DIR = tmp_path
+    with supervisor.only_one(tmp_path), pytest.raises(CommandError, match="Another portal is running"):
+        call_command("restore", str(tmp_path / "portal.tar"))
 
 
 def test_a_single_altered_bit_is_found_before_anything_is_touched(tmp_path: Path) -> None:

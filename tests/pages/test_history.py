@@ -8,6 +8,7 @@ from django.urls import reverse
 
 from classifier.audit import Actor
 from classifier.models import AuditEvent, Case, Scan, User
+from classifier.services import cases
 from tests.conftest import upload
 from tests.intake import upload_scans
 from tests.ml.pictures import brain_dicom
@@ -99,6 +100,15 @@ def test_files_that_name_two_patients_are_told_of_on_every_page_of_their_case(
         page = words(browser.get(reverse(name, args=[case.pk])))
         assert ("name more than one patient" in page) == told
     assert "4711" not in str(Scan.objects.values_list("patient_digest", "facts"))
+
+
+def test_the_digest_of_a_patient_tells_nothing_across_cases(as_alice: Actor, rung: list[str]) -> None:
+    for number in range(2):
+        case = cases.open_case(actor=as_alice, patient_reference=f"P-{number}")
+        data = brain_dicom(PatientID="4711")
+        upload_scans(actor=as_alice, case=case, files=[upload(data, "a.dcm")])
+    first, second = Scan.objects.values_list("patient_digest", flat=True)
+    assert "" not in (first, second) and first != second
 
 
 def test_every_word_of_the_trail_has_a_sentence(browser: Client, scan: Scan) -> None:

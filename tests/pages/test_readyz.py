@@ -10,6 +10,7 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from classifier.models import WorkerHeartbeat
+from classifier.services import workers
 
 
 @pytest.fixture
@@ -42,6 +43,16 @@ def test_without_a_worker_that_has_loaded_the_model_it_is_not_ready(client: Clie
 
 def test_a_worker_not_seen_lately_does_not_count(client: Client, ready_worker: WorkerHeartbeat) -> None:
     WorkerHeartbeat.objects.update(seen_at=timezone.now() - 2 * WorkerHeartbeat.ALIVE_FOR)
+    assert ask(client)[0] == 503
+
+
+def test_a_worker_that_cannot_load_the_model_any_more_takes_itself_off_the_list(
+    client: Client, ready_worker: WorkerHeartbeat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers, "_name", lambda: ready_worker.name)
+    monkeypatch.setattr(workers, "prepare_model", lambda: None)
+    monkeypatch.setattr(workers.connection, "close", lambda: None)
+    workers._beat()
     assert ask(client)[0] == 503
 
 

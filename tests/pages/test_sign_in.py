@@ -159,10 +159,13 @@ def test_a_script_is_told_in_json_that_the_session_has_ended(browser: Client, ca
     assert response.json()["code"] == "signed_out"
 
 
-def expiry_after(client: Client, url: str) -> int:
-    """Seconds the session has left, after it was nearly over and ``url`` was asked for."""
+def expiry_after(client: Client, url: str, *, unused: float = 1) -> int:
+    """Seconds the session has left, after it was nearly over and ``url`` was asked for.
+
+    ``unused`` is the time since its last use, in its length.
+    """
     session = client.session
-    session["last_act"] = int(time.time()) - settings.SESSION_COOKIE_AGE
+    session["last_act"] = int(time.time() - unused * settings.SESSION_COOKIE_AGE)
     session.set_expiry(60)
     session.save()
     morsel: cookies.Morsel[str] | None = client.get(url).cookies.get(settings.SESSION_COOKIE_NAME)
@@ -170,7 +173,8 @@ def expiry_after(client: Client, url: str) -> int:
 
 
 def test_looking_at_a_page_keeps_the_session_alive(browser: Client) -> None:
-    assert expiry_after(browser, "/") == settings.SESSION_COOKIE_AGE
+    for unused in (0.06, 1):
+        assert expiry_after(browser, reverse("own_settings"), unused=unused) == settings.SESSION_COOKIE_AGE
 
 
 def test_a_page_refreshing_itself_does_not_keep_the_session_alive(browser: Client, scan: Scan) -> None:

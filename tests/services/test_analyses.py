@@ -19,7 +19,7 @@ from classifier.audit import Actor
 from classifier.errors import Conflict, NotAllowed, NotFound, UserFacingError
 from classifier.models import Analysis, AuditEvent, ModelVersion, Scan
 from classifier.sentences import FAILURES
-from classifier.services import analyses
+from classifier.services import analyses, masks
 from classifier.services.analyses import recover_analyses, request_analysis, run_analysis
 from classifier.services.masks import read_masks
 from classifier.storage import LocalScanStorage
@@ -130,6 +130,16 @@ def test_a_lost_analysis_is_queued_again_and_its_workers_late_answer_is_not_writ
     assert (analysis.status, analysis.outcome) == ("queued", "")
     assert worker.finish(scan, prediction("glioma")).outcome == "glioma"
     assert actions() == ["analysis_requested", "analysis_recovered", "analysis_finished"]
+
+
+def test_an_analysis_ends_with_its_event_and_its_place_in_the_worklist_or_not_at_all(
+    scan: Scan, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(analyses, "refresh_triage", Mock(side_effect=ZeroDivisionError))
+    with pytest.raises(ZeroDivisionError):
+        worker.finish(scan)
+    assert Analysis.objects.get().status == "running"
+    assert actions() == ["analysis_requested"]
 
 
 def test_an_analysis_lost_three_times_fails(scan: Scan, worker: Worker) -> None:
@@ -320,6 +330,32 @@ def test_how_far_an_analysis_is_is_written_now_and_then_by_the_attempt_that_owns
     monkeypatch.setattr("classifier.inference.analyse", analyse)
     run_analysis(analysis_id=scan.analyses.get().pk)
     assert seen == [(True, "running.40"), (True, "running.40"), (True, "running.120"), (True, "running.120")]
+
+
+def test_an_attempt_tells_nothing_of_how_far_the_one_before_had_come(
+    scan: Scan, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[bool] = []
+
+    def analyse(*_: Any, **__: Any) -> dict[str, Any]:
+        seen.append(Analysis.objects.get().tells_progress)
+        return prediction()
+
+    Analysis.objects.update(slices_done=40, slices_total=180)
+    monkeypatch.setattr("classifier.inference.analyse", analyse)
+    run_analysis(analysis_id=scan.analyses.get().pk)
+    assert seen == [False]
+
+
+def test_masks_stay_while_it_cannot_be_told_whether_a_row_names_them(
+    scan: Scan, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    analysis = scan.analyses.get()
+    with pytest.raises(OperationalError), masks.stored_masks(analysis, b"outlines"):
+        away = Mock(**{"objects.filter.side_effect": OperationalError("gone")})
+        monkeypatch.setattr(masks, "Analysis", away)
+        raise OperationalError("gone")
+    assert b"outlines" in [path.read_bytes() for path in stored_files(tmp_path)]
 
 
 def test_a_database_that_is_away_for_a_moment_costs_a_step_of_the_progress_and_no_attempt(

@@ -17,7 +17,9 @@ from classifier.services.analyses import request_analysis
 from classifier.services.reading import veil
 from classifier.services.reviews import submit_review
 from classifier.services.worklist_selection import Filters
-from tests.conftest import Reads
+from tests.conftest import Reads, upload
+from tests.intake import upload_scans
+from tests.ml.pictures import brain_png
 from tests.pages.conftest import series  # noqa: F401
 from tests.services.readers import fresh, read, refusal, seen, standing
 from tests.worker import Worker, outlined, prediction
@@ -154,6 +156,22 @@ def test_a_filter_by_outcome_does_not_tell_what_is_hidden(
     }
     assert found == {"alice": 1, "rita": 0}
     assert len(listing.list_scans(actor=fresh(as_rita), filters={"status": "succeeded"})) == 1
+
+
+def test_a_filter_by_outcome_finds_a_case_once_all_of_it_is_read(
+    analysis: Analysis, case: Case, as_alice: Actor, as_rita: Actor, reads: Reads, worker: Worker
+) -> None:
+    def found() -> int:
+        filters = Filters(outcome="glioma")
+        return len(worklist.find_worklist(user=fresh(as_rita).require_user(), filters=filters).rows)
+
+    [other] = upload_scans(actor=as_alice, case=case, files=[upload(brain_png(seed=1))])
+    second = worker.finish(other.scan, prediction("notumor"))
+    reads(blind=True)
+    read(as_rita, analysis)
+    assert found() == 0
+    read(as_rita, second, "notumor")
+    assert found() == 1
 
 
 @pytest.mark.parametrize(

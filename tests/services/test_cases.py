@@ -1,13 +1,17 @@
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import date
+from typing import Any
 
 import pytest
 
 from classifier.audit import Actor
 from classifier.errors import NotAllowed, NotFound, UserFacingError
 from classifier.models import AuditEvent, Case, Patient, Role, User
+from classifier.services import cases
 from classifier.services.cases import PatientDetails, find_case, open_case, view_case, view_patient
 from tests.conftest import NEURO, ORTHO
+from tests.services.locks import WHERE_ROWS_ARE_LOCKED, meanwhile
 
 
 def refusal(actor: Actor, **asked: object) -> str:
@@ -82,6 +86,33 @@ def test_what_cannot_be_a_case_is_refused_and_leaves_no_row(
     assert refusal(as_alice, **asked) == code
 
 
+def test_a_reference_and_a_question_may_be_as_long_as_is_said(as_alice: Actor) -> None:
+    case = open_case(actor=as_alice, patient_reference="x" * 64, question="?" * 500)
+    assert (len(case.patient.reference), len(case.question)) == (64, 500)
+
+
+@pytest.mark.django_db(transaction=True)
+@WHERE_ROWS_ARE_LOCKED
+def test_of_two_who_tell_different_details_at_once_the_second_is_refused(
+    case: Case, as_alice: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learn = cases._learn
+
+    def learn_meanwhile(patient: Patient, told: Mapping[str, Any]) -> None:
+        monkeypatch.setattr(cases, "_learn", learn)
+        begun.append(meanwhile(pool, open_case, details=PatientDetails("Bea"), **known))
+        learn(patient, told)
+
+    known = {"actor": as_alice, "patient_reference": case.patient.reference}
+    begun: list[Future[Case]] = []
+    monkeypatch.setattr(cases, "_learn", learn_meanwhile)
+    with ThreadPoolExecutor(1) as pool:
+        open_case(details=PatientDetails("Ann"), **known)
+    with pytest.raises(UserFacingError) as refused:
+        begun[0].result()
+    assert refused.value.code == "patient_differs" and Patient.objects.get().name == "Ann"
+
+
 def test_who_belongs_to_several_departments_names_one(make_user: Callable[..., User]) -> None:
     actor = Actor(user=make_user("both", Role.CLINICIAN, NEURO, ORTHO), via="page")
     assert refusal(actor) == "department_required"
@@ -95,6 +126,13 @@ def test_who_belongs_to_no_department_opens_no_case(make_user: Callable[..., Use
 @pytest.mark.parametrize("who", ["rita", "otto", "ada"])
 def test_only_clinicians_open_cases(who: str, request: pytest.FixtureRequest) -> None:
     assert refusal(Actor(user=request.getfixturevalue(who), via="page")) == "not_allowed"
+
+
+def test_a_member_of_the_department_without_a_role_sees_nothing_of_it(
+    case: Case, make_user: Callable[..., User]
+) -> None:
+    with pytest.raises(NotFound):
+        find_case(actor=Actor(user=make_user("porter", NEURO), via="page"), case_id=case.pk)
 
 
 def test_a_deactivated_clinician_opens_and_sees_nothing(case: Case, alice: User) -> None:

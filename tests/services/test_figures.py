@@ -70,6 +70,7 @@ def test_wilsons_interval_is_the_textbooks() -> None:
 def test_a_turnaround_is_a_time_that_was_measured() -> None:
     waits = [timedelta(minutes=number) for number in range(1, 11)]
     assert Turnaround.of(waits) == Turnaround(10, 300.0, 540.0)
+    assert Turnaround.of(waits[:5]) == Turnaround(5, 180.0, 300.0)
     assert Turnaround.of([]) == Turnaround(0, None, None)
 
 
@@ -127,6 +128,7 @@ def test_weeks_tell_of_drift(add: Add, alice: User) -> None:
     assert weeks[-2] == type(weeks[-2])(weeks[-2].start, 0, None, weeks[-2].standings)
     assert weeks[-3].brightness == pytest.approx(0.9)
     assert of(alice, weeks=1).weeks == weeks[-1:]
+    assert [len(of(alice, weeks=asked).weeks) for asked in (0, 104, 105)] == [1, 104, 104]
 
 
 def test_where_two_persons_read_only_what_they_have_come_to_counts(
@@ -154,6 +156,16 @@ def test_what_is_to_be_read_blind_is_not_counted_for_its_reader(
     assert read.standings["suspected"] == read.sensitivity == Share(1, 1)
     assert watched.standings["suspected"] == Share(1, 2)
     assert (unread.leaves_out, read.leaves_out, watched.leaves_out) == (True, True, False)
+
+
+def test_what_two_persons_have_read_blind_is_not_counted_for_a_third(
+    add: Add, alice: User, rita: User, make_user: Callable[..., User], case: Case
+) -> None:
+    DepartmentPolicy.objects.create(department=case.department, blind=True, second_reader=True)
+    analysis = add("glioma", "glioma").analyses.get()
+    Review.objects.create(analysis=analysis, reviewer=rita, **verdict("glioma", "glioma"))
+    carl = make_user("carl", "reviewer", NEURO)
+    assert (of(alice).sensitivity, of(carl).sensitivity) == (Share(1, 1), Share(0, 0))
 
 
 def test_every_day_has_a_number(add: Add, alice: User) -> None:

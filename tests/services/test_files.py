@@ -20,6 +20,7 @@ from classifier.services.files import (
     unpacked,
     within_limits,
 )
+from classifier.services.uploads import upload_each
 from classifier.storage import LocalScanStorage
 from tests.conftest import upload
 from tests.intake import upload_scans
@@ -104,6 +105,20 @@ def test_no_lock_is_held_while_files_are_stored(
 )
 def test_a_name_is_shown_without_what_could_mislead(name: str, shown: str) -> None:
     assert safe_name(name) == shown
+
+
+def test_files_of_a_person_that_are_too_large_together_are_refused_and_none_is_kept(
+    as_alice: Actor, case: Case, settings: Settings
+) -> None:
+    files = [upload(brain_png(seed)) for seed in (1, 2)]
+    settings.MAX_UPLOAD_TOTAL_BYTES = sum(file.size for file in files) - 1
+    with pytest.raises(UserFacingError) as refused:
+        upload_each(actor=as_alice, case=case, files=files)
+    assert (refused.value.code, refused.value.status) == ("too_many_bytes", 413)
+    assert not Scan.objects.exists()
+    settings.MAX_UPLOAD_TOTAL_BYTES += 1
+    results = upload_each(actor=as_alice, case=case, files=files)
+    assert [result.state for result in results] == ["accepted", "accepted"]
 
 
 def test_the_file_that_is_bad_is_named_by_its_place() -> None:

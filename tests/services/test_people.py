@@ -42,6 +42,12 @@ def test_a_new_department_is_created_and_recorded_with_its_first_user(as_ada: Ac
     ]
 
 
+def test_a_department_may_have_a_name_of_a_hundred_and_fifty_characters_and_no_longer(as_ada: Actor) -> None:
+    assert created(as_ada, departments=["x" * 150]).groups.get().name == "x" * 150
+    too_long = {"username": "dora", "departments": ["x" * 151]}
+    assert refused_code(lambda: created(as_ada, **too_long)) == "department_name_invalid"
+
+
 @pytest.mark.parametrize("name", ["administrator", "Administrator", "reviewer"])
 def test_a_role_cannot_be_had_as_a_department(name: str, as_ada: Actor) -> None:
     assert refused_code(lambda: created(as_ada, departments=[name])) == "department_name_taken"

@@ -4,6 +4,7 @@ import gzip
 from functools import partial
 from io import BytesIO
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import nibabel
 import numpy as np
@@ -78,6 +79,17 @@ def test_decoded_scans_are_kept_within_their_memory(
     for scan in scans:
         pictures.view_picture(actor=as_alice, scan_id=scan.pk)
     assert [scan.pk in volumes._kept for scan in scans] == [False, False, True]
+
+
+def test_who_waited_for_the_decoding_of_a_large_scan_gets_what_was_decoded(
+    as_alice: Actor, series: Scan, large: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded = volumes.volume_of(series)
+    volumes._kept.clear()
+    waiting = MagicMock()
+    waiting.__enter__.side_effect = lambda: volumes._kept.update({series.pk: decoded})
+    monkeypatch.setattr(volumes, "_decoding_large", waiting)
+    assert volumes.volume_of(series) is decoded
 
 
 def test_a_mask_is_laid_over_the_slice_or_shown_alone(as_alice: Actor, series: Scan, worker: Worker) -> None:

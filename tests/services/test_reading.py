@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group
-from django.db import connection
 
 from classifier.audit import Actor
 from classifier.models import (
@@ -17,11 +16,13 @@ from classifier.models import (
     Role,
     Scan,
 )
-from classifier.services import departments, history
+from classifier.services import departments, history, worklist
 from classifier.services.reading import Stage, reading_of
 from classifier.services.reviews import adjudicate, submit_review
+from classifier.services.worklist_selection import Filters
 from tests.conftest import NEURO, Reads
 from tests.pages.conftest import series  # noqa: F401
+from tests.services.locks import WHERE_ROWS_ARE_LOCKED, meanwhile
 from tests.services.readers import fresh, read, refusal, seen, standing
 from tests.worker import Worker
 
@@ -42,6 +43,20 @@ def test_the_second_reader_sees_the_first_read_after_their_own(
     read(as_rita, analysis)
     assert len(seen(as_rita, analysis).reviews.all()) == 2
     assert standing() == Triage.REVIEWED
+
+
+def test_the_worklist_tells_a_read_to_the_second_reader_after_their_own(
+    analysis: Analysis, as_alice: Actor, as_rita: Actor, reads: Reads
+) -> None:
+    def told(actor: Actor) -> str | None:
+        [row] = worklist.find_worklist(user=fresh(actor).require_user(), filters=Filters()).rows
+        return row.review and row.review.label
+
+    reads(second_reader=True)
+    read(as_alice, analysis)
+    assert (told(as_alice), told(as_rita)) == ("glioma", None)
+    read(as_rita, analysis, "notumor")
+    assert told(as_rita) == "notumor"
 
 
 def test_one_person_is_not_two_readers(analysis: Analysis, as_alice: Actor, reads: Reads) -> None:
@@ -77,14 +92,16 @@ def test_reads_that_differ_call_for_a_third_person(
 
 
 def test_a_reader_who_changes_their_mind_does_not_settle_it_alone(
-    analysis: Analysis, as_alice: Actor, as_rita: Actor, reads: Reads
+    analysis: Analysis, as_alice: Actor, as_rita: Actor, carl: Actor, reads: Reads
 ) -> None:
     """A slip that was put right and then repeated by the other must not pass as agreement."""
     reads(second_reader=True)
     read(as_alice, analysis, "notumor")
-    read(as_alice, analysis, "glioma")
-    read(as_rita, analysis, "notumor")
+    right = read(as_alice, analysis, "glioma")
+    other = read(as_rita, analysis, "notumor")
     assert reading_of(analysis.pk).stage == Stage.ADJUDICATION
+    decided = adjudicate(actor=fresh(carl), analysis=analysis, answer="glioma")
+    assert (decided.first_read, decided.second_read) == (right, other)
 
 
 def test_only_a_third_person_decides_once_and_only_where_reads_differ(
@@ -150,37 +167,20 @@ def test_a_new_policy_moves_the_cases_that_are_read(
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer at a time")
+@WHERE_ROWS_ARE_LOCKED
 def test_an_analysis_that_ends_while_its_department_turns_blind_does_not_tell_its_answer(
     scan: Scan, worker: Worker, reads: Reads, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refresh = departments.refresh_department
 
-    def finish() -> None:
-        try:
-            worker.finish(scan)
-        finally:
-            connection.close()
-
     def refresh_meanwhile(*, department_id: int) -> None:
         refresh(department_id=department_id)
-        end = pool.submit(finish)
-        while not (end.done() or somebody_waits_for_a_lock()):
-            pass
+        meanwhile(pool, worker.finish, scan=scan)
 
     monkeypatch.setattr(departments, "refresh_department", refresh_meanwhile)
     with ThreadPoolExecutor(1) as pool:
         reads(blind=True)
     assert standing() == Triage.TO_READ
-
-
-def somebody_waits_for_a_lock() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_stat_clear_snapshot()")
-        cursor.execute(
-            "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-        )
-        return cursor.fetchone() is not None
 
 
 def test_only_administrators_change_how_a_department_reads(

@@ -57,3 +57,16 @@ def test_a_place_outside_the_scan_is_refused(
         submit_review(actor=as_rita, **given)
     assert refused.value.code == "region_invalid"
     assert not Review.objects.exists()
+
+
+def test_a_place_may_reach_to_every_edge_of_the_picture_and_not_beyond(
+    scan: Scan, worker: Worker, as_rita: Actor
+) -> None:
+    width, height = scan.facts["width"], scan.facts["height"]
+    assert width != height
+    given = {"actor": as_rita, "analysis": worker.finish(scan), "verdict": "agree", "wrong_region": True}
+    for right, bottom in ((width + 1, height), (width, height + 1)):
+        with pytest.raises(UserFacingError):
+            submit_review(region={"slice": 0, "box": [0, 0, right, bottom]}, **given)
+    whole = {"slice": 0, "box": [0, 0, width, height]}
+    assert submit_review(region=whole, **given).region == whole

@@ -1,5 +1,6 @@
 """Signing off: what a report freezes, what it closes, what must be done before, and how it is amended."""
 
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -7,13 +8,17 @@ from django.db import IntegrityError, transaction
 
 from classifier.audit import Actor
 from classifier.models import Analysis, Answer, AuditEvent, Case, Report, ReportedAnalysis, Review
+from classifier.services import reports, reviews
 from classifier.services.analyses import request_analysis
+from classifier.services.report_content import report_content
 from classifier.services.reports import amend_report, sign_off_of, sign_report
 from classifier.services.reviews import adjudicate, submit_review
+from classifier.services.triage import refresh_triage
 from tests.conftest import NEURO, Reads, upload
 from tests.intake import upload_scans
 from tests.ml.pictures import brain_png
-from tests.services.readers import fresh, refusal, standing
+from tests.services.locks import WHERE_ROWS_ARE_LOCKED, meanwhile
+from tests.services.readers import fresh, read, refusal, standing
 from tests.worker import Worker, prediction
 
 Triage = Case.Triage
@@ -138,12 +143,72 @@ def test_what_came_after_the_signer_had_looked_is_not_signed(
     sign_report(actor=as_alice, case=case, state=sign_off_of(actor=as_alice, case=case).state)
 
 
+def test_a_decision_that_came_after_the_signer_had_looked_is_looked_at_first(
+    reviewed: Analysis, case: Case, as_alice: Actor, as_rita: Actor, carl: Actor, reads: Reads
+) -> None:
+    reads(second_reader=True)
+    read(as_rita, reviewed, "notumor")
+    state = sign_off_of(actor=fresh(as_alice), case=case).state
+    adjudicate(actor=fresh(carl), analysis=reviewed, answer="notumor")
+    assert refusal(sign_report, actor=fresh(as_alice), case=case, state=state) == "case_changed"
+
+
+def test_a_version_that_came_after_the_signer_had_looked_is_not_amended_unseen(
+    signed: Report, as_alice: Actor, as_rita: Actor
+) -> None:
+    state = sign_off_of(actor=as_rita, case=signed.case).state
+    amend_report(actor=as_alice, case=signed.case, amends=1, reason="A slip.")
+    given = {"actor": as_rita, "case": signed.case, "reason": "Another."}
+    assert refusal(amend_report, amends=1, **given) == "report_changed"
+    assert refusal(amend_report, amends=2, state=state, **given) == "case_changed"
+    assert Report.objects.count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+@WHERE_ROWS_ARE_LOCKED
+def test_a_read_that_is_given_while_the_case_is_signed_comes_too_late(
+    reviewed: Analysis, case: Case, as_alice: Actor, as_rita: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def content(**given: Any) -> dict[str, Any]:
+        late.append(meanwhile(pool, read, actor=as_rita, analysis=reviewed, label="notumor"))
+        return report_content(**given)
+
+    late: list[Future[Review]] = []
+    monkeypatch.setattr(reports, "report_content", content)
+    with ThreadPoolExecutor(1) as pool:
+        sign_report(actor=as_alice, case=case)
+    assert refusal(late[0].result) == "report_signed"
+    assert Review.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+@WHERE_ROWS_ARE_LOCKED
+def test_a_report_that_is_signed_while_a_read_is_given_speaks_of_the_read(
+    reviewed: Analysis, case: Case, as_alice: Actor, as_rita: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refresh(**given: Any) -> None:
+        monkeypatch.setattr(reviews, "refresh_triage", refresh_triage)
+        begun.append(meanwhile(pool, sign_report, actor=as_alice, case=case))
+        refresh_triage(**given)
+
+    begun: list[Future[Report]] = []
+    monkeypatch.setattr(reviews, "refresh_triage", refresh)
+    with ThreadPoolExecutor(1) as pool:
+        read(as_rita, reviewed, "notumor")
+    report = begun[0].result()
+    assert report.answer == "notumor"
+    assert [one["reader"] for one in report.content["scans"][0]["reads"]] == ["alice", "rita"]
+
+
 @pytest.mark.parametrize(
     ("field", "code"), [("impression", "impression_too_long"), ("reason", "reason_too_long")]
 )
 def test_texts_have_their_limits(field: str, code: str, signed: Report, as_alice: Actor) -> None:
     given = {"amends": 1, "reason": "A slip.", field: "x" * 9000}
     assert refusal(amend_report, actor=as_alice, case=signed.case, **given) == code
+    longest = {"impression": 8000, "reason": 500}[field]
+    amended = amend_report(actor=as_alice, case=signed.case, **(given | {field: "x" * longest}))
+    assert len(getattr(amended, field)) == longest
 
 
 # --- Amending ----------------------------------------------------------------------------------------

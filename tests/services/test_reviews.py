@@ -53,6 +53,11 @@ def test_a_verdict_that_says_nothing_is_refused(
     assert refusal(as_rita, analysis, **given) == code
 
 
+def test_a_comment_may_be_as_long_as_is_said(analysis: Analysis, as_rita: Actor) -> None:
+    review = submit_review(actor=as_rita, analysis=analysis, verdict="agree", comment="x" * 4000)
+    assert len(review.comment) == 4000
+
+
 @pytest.mark.parametrize("outcome", ["uncertain", "refused"])
 def test_nobody_agrees_with_an_answer_that_was_not_given(
     outcome: str, scan: Scan, worker: Worker, as_rita: Actor

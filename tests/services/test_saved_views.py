@@ -36,6 +36,15 @@ def test_views_are_renamed_chosen_and_deleted(as_alice: Actor) -> None:
     assert list(SavedView.objects.values_list("name", "is_default")) == [("Other", False)]
 
 
+def test_so_many_views_are_kept_and_no_more(as_alice: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(saved_views, "MOST", 2)
+    for name in ("First", "Second"):
+        saved_views.save_view(actor=as_alice, name=name, query="")
+    with pytest.raises(Conflict, match="At most 2 views"):
+        saved_views.save_view(actor=as_alice, name="Third", query="")
+    saved_views.save_view(actor=as_alice, name="Second", query="status=60")
+
+
 @pytest.mark.parametrize(
     ("name", "query", "code"),
     [(" ", "", "view_name_invalid"), ("x" * 61, "", "view_name_invalid"), ("x", "q" * 1001, "view_too_long")],

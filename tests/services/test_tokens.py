@@ -7,7 +7,13 @@ from django.utils import timezone
 from classifier.audit import Actor
 from classifier.errors import NotAllowed, UserFacingError
 from classifier.models import ApiToken, AuditEvent, User
-from classifier.services.tokens import authenticate_token, find_token, issue_token, revoke_token
+from classifier.services.tokens import (
+    authenticate_token,
+    find_token,
+    issue_token,
+    record_refused_token,
+    revoke_token,
+)
 
 
 def issued(actor: Actor, user: User, **changes: object) -> tuple[ApiToken, str]:
@@ -67,6 +73,13 @@ def test_an_expired_token_and_one_of_a_deactivated_user_open_nothing(as_alice: A
     assert authenticate_token(secret=secret) is None
 
 
+def test_a_token_opens_until_the_moment_at_which_it_expires(as_alice: Actor, alice: User) -> None:
+    token, _ = issued(as_alice, alice)
+    just_before = token.expires_at - timedelta(microseconds=1)
+    assert ApiToken.objects.usable(just_before).get() == token
+    assert not ApiToken.objects.usable(token.expires_at).exists()
+
+
 @pytest.mark.parametrize("secret", ["", "mri_", "mri_wrong", "\0", "ü" * 50])
 def test_anything_else_opens_nothing(secret: str, as_alice: Actor, alice: User) -> None:
     issued(as_alice, alice)
@@ -82,6 +95,20 @@ def test_the_last_use_is_noted_at_most_once_a_minute(as_alice: Actor, alice: Use
     ApiToken.objects.filter(pk=token.pk).update(last_used_at=first - timedelta(minutes=2))
     authenticate_token(secret=secret)
     assert ApiToken.objects.get().last_used_at >= first
+
+
+def test_a_token_that_is_refused_again_is_an_event_of_its_own_for_another_address_or_token(
+    as_alice: Actor, alice: User
+) -> None:
+    known = issued(as_alice, alice)[1]
+    for address, secret in (("10.0.0.1", "x"), ("10.0.0.1", "y"), ("10.0.0.2", "x"), ("10.0.0.1", known)):
+        record_refused_token(actor=Actor(user=None, via="api", address=address), secret=secret)
+    events = AuditEvent.objects.filter(action="sign_in_failed").order_by("pk")
+    assert [(event.address, bool(event.object_id)) for event in events] == [
+        ("10.0.0.1", False),
+        ("10.0.0.2", False),
+        ("10.0.0.1", True),
+    ]
 
 
 @pytest.mark.parametrize("who", ["as_rita", "as_otto"])

@@ -277,6 +277,13 @@ def test_of_chosen_cases_only_what_may_be_seen_is_exported(
     assert row.case == case
 
 
+def test_chosen_cases_are_exported_in_the_order_of_the_worklist(make_case: MakeCase, as_alice: Actor) -> None:
+    ranked = [make_case(str(triage), triage=triage) for triage in sorted(Triage.values, reverse=True)]
+    chosen = [case.pk for case in ranked]
+    [rows] = worklist.export_cases(actor=as_alice, case_ids=sorted(chosen))
+    assert [row.case.pk for row in rows] == chosen
+
+
 def test_the_next_case_is_the_one_below_where_the_reader_arrived(make_case: MakeCase, alice: User) -> None:
     first, second, settled = (
         make_case("1", triage=Triage.SUSPECTED, urgency=900),
@@ -327,9 +334,11 @@ def test_who_may_not_see_a_case_neither_assigns_it_nor_gets_it(
     with pytest.raises(NotAllowed):
         assign_cases(actor=as_otto, case_ids=[case.pk], assignee_id=alice.pk)
     alice.groups.add(Group.objects.get(name=ORTHO))
-    with pytest.raises(Conflict, match="nothing was changed"):
-        assign_cases(actor=Actor(user=fresh(alice), via="page"), case_ids=[case.pk], assignee_id=bob.pk)
-    assert Case.objects.get().assignee is None
+    theirs = make_case("2", department=ORTHO)
+    for chosen in ([case.pk], [case.pk, theirs.pk]):
+        with pytest.raises(Conflict, match="nothing was changed"):
+            assign_cases(actor=Actor(user=fresh(alice), via="page"), case_ids=chosen, assignee_id=bob.pk)
+    assert set(Case.objects.values_list("assignee", flat=True)) == {None}
 
 
 def test_readers_are_the_active_ones_of_the_same_departments(
