@@ -1,10 +1,12 @@
 """The worker's part, played in the test's own process with an answer of the test's choice."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
 import pytest
+from django.utils import timezone
 
 from classifier import inference
 from classifier.models import Analysis, ModelVersion, Scan
@@ -86,3 +88,11 @@ class Worker:
 @pytest.fixture
 def worker(db: None, monkeypatch: pytest.MonkeyPatch) -> Worker:
     return Worker(monkeypatch)
+
+
+def lose(analysis: Analysis, attempts: int = 1) -> None:
+    """The worker that claimed it is gone and its lease is over."""
+    past = timezone.now() - timedelta(hours=1)
+    Analysis.objects.filter(pk=analysis.pk).update(
+        status=Analysis.Status.RUNNING, attempts=attempts, started_at=past, lease_until=past
+    )

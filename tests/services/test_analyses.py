@@ -8,7 +8,6 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
-from botocore.exceptions import EndpointConnectionError
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.db import IntegrityError, OperationalError, transaction
@@ -18,14 +17,12 @@ from classifier import inference
 from classifier.audit import Actor
 from classifier.errors import Conflict, NotAllowed, NotFound, UserFacingError
 from classifier.models import Analysis, AuditEvent, ModelVersion, Scan
-from classifier.sentences import FAILURES
 from classifier.services import analyses, masks
 from classifier.services.analyses import recover_analyses, request_analysis, run_analysis
 from classifier.services.masks import read_masks
-from classifier.storage import LocalScanStorage
 from tests.ml.pictures import brain_dicom, brain_png, nifti
 from tests.services.test_scans import stored_files
-from tests.worker import PROBABILITIES, Worker, outlined, prediction
+from tests.worker import PROBABILITIES, Worker, lose, outlined, prediction
 
 Status = Analysis.Status
 MAX_ATTEMPTS = settings.MAX_ATTEMPTS
@@ -34,14 +31,6 @@ MAX_ATTEMPTS = settings.MAX_ATTEMPTS
 def actions() -> list[str]:
     names = AuditEvent.objects.filter(object_type="analysis").order_by("pk")
     return list(names.values_list("action", flat=True))
-
-
-def lose(analysis: Analysis, attempts: int = 1) -> None:
-    """The worker that claimed it is gone and its lease is over."""
-    past = timezone.now() - timedelta(hours=1)
-    Analysis.objects.filter(pk=analysis.pk).update(
-        status=Status.RUNNING, attempts=attempts, started_at=past, lease_until=past
-    )
 
 
 def test_a_finished_analysis_holds_all_that_the_model_said(scan: Scan, worker: Worker) -> None:
@@ -247,65 +236,6 @@ def test_masks_stay_when_the_answer_to_their_commit_is_lost(
     analysis = worker.finish(scan, outlined(0))
     assert answers == [True, False]
     assert read_masks(analysis)
-
-
-def test_a_full_disk_costs_no_attempt_and_leaves_no_half_file(
-    scan: Scan, worker: Worker, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    save = LocalScanStorage.save
-
-    def fills_up(self: LocalScanStorage, name: str, content: object) -> str:
-        save(self, name, content)
-        raise OSError(28, "No space left on device")
-
-    with monkeypatch.context() as full:
-        full.setattr(LocalScanStorage, "save", fills_up)
-        for _ in range(MAX_ATTEMPTS + 1):
-            analysis = worker.finish(scan, outlined(0))
-            assert (analysis.status, analysis.attempts, analysis.lease_until) == ("queued", 0, None)
-            assert len(stored_files(tmp_path)) == 1
-    assert (worker.finish(scan, outlined(0)).status, len(stored_files(tmp_path))) == ("succeeded", 2)
-
-
-def out_of_reach(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
-        raise EndpointConnectionError(endpoint_url="https://objects")
-
-    monkeypatch.setattr("classifier.services.originals._on_disk", refuse)
-
-
-def test_a_scan_out_of_reach_waits_until_its_storage_is_back(
-    scan: Scan, worker: Worker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as away:
-        out_of_reach(away)
-        seen = [worker.finish(scan) for _ in range(MAX_ATTEMPTS + 1)]
-    assert {(analysis.status, analysis.attempts) for analysis in seen} == {("queued", 0)}
-    before = seen[-1].rung_at
-    assert before > seen[0].rung_at  # the sweeper's pause begins anew
-    assert worker.finish(scan).status == "succeeded"
-
-
-def test_a_storage_that_is_away_for_a_day_fails_the_analysis_with_its_code(
-    scan: Scan, worker: Worker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    out_of_reach(monkeypatch)
-    Analysis.objects.update(created_at=timezone.now() - timedelta(days=1, seconds=1))
-    analysis = worker.finish(scan)
-    assert (analysis.status, analysis.error_code) == ("failed", "storage_unavailable")
-    assert analysis.error_detail == FAILURES["storage_unavailable"]
-
-
-def test_an_attempt_that_was_lost_meanwhile_puts_nothing_off(
-    scan: Scan, worker: Worker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def lost_meanwhile(*_: object) -> None:
-        lose(Analysis.objects.get(), attempts=2)
-        raise EndpointConnectionError(endpoint_url="https://objects")
-
-    monkeypatch.setattr("classifier.services.originals._on_disk", lost_meanwhile)
-    analysis = worker.finish(scan)
-    assert (analysis.status, analysis.attempts) == ("running", 2)
 
 
 def test_how_far_an_analysis_is_is_written_now_and_then_by_the_attempt_that_owns_it(
