@@ -43,7 +43,7 @@ log = logging.getLogger(__name__)
 LARGEST_DIFFERENCE: Final = 0.01
 FORMS: Final = ("int8", "float16", "float32")
 AGGREGATION: Final[dict[str, Any]] = {"method": "run", "slices": 3, "kinds": "all", "thickness": 4.0}
-"""How the slices of a scan become one answer, chosen by ``python -m ml aggregate``."""
+"""How the slices of a scan become one answer, chosen by ``python -m ml aggregate`` and ``whole-heads``."""
 
 CALIBRATION: Final = ("temperature", "thresholds", "specific_threshold", "validation_slices")
 """What of a card is chosen on slices held out of training. ``specific_threshold`` is the tumour
@@ -87,9 +87,8 @@ def export(
 
     ``close_up`` is the run that outlines tumours from near, or a bundle whose network for that is taken
     over. Networks that have learnt all patients of ``dev`` are ``calibrated_by`` the bundle of alike ones
-    from which some were held back. Raises
-    BundleError where LiteRT and Keras disagree (bundle_disagrees), or where it is not clear which slices
-    calibrate (bundle_uncalibrated).
+    from which some were held back. Raises BundleError where LiteRT and Keras disagree (bundle_disagrees),
+    or where it is not clear which slices calibrate (bundle_uncalibrated).
     """
     directory = root / version
     if directory.exists():
