@@ -118,7 +118,9 @@ def test_the_sides_stand_on_the_pictures_of_the_case_and_of_the_page_without_scr
 ) -> None:
     [result] = upload_scans(actor=as_alice, case=case, files=[upload(volume_nifti(), "volume.nii.gz")])
     for response in (browser.get(reverse("case", args=[case.pk])), viewer(browser, result.scan)):
-        [picture] = re.findall(r'<figure class="picture".*?</a>', response.content.decode(), re.DOTALL)
+        [picture] = re.findall(
+            r'<figure class="picture".*?<figcaption>', response.content.decode(), re.DOTALL
+        )
         letters = re.findall(r'class="edge edge-(\w+)" aria-hidden="true">(\w)', picture)
         assert dict(letters) == {"left": "R", "right": "L", "top": "A", "bottom": "P"}
 
