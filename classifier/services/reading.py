@@ -182,7 +182,7 @@ def veil_scans(*, user: User, scans: Iterable[Scan]) -> None:
 
 
 def hidden_in_case(*, user: User, case: Case) -> dict[str, Sight]:
-    """By the keys of the case's analyses, reviews and adjudications that are not all open to ``user``."""
+    """By the keys of the case's analyses and reviews that are not all open to ``user``."""
     if case.department_id not in _policies(user):
         return {}
     hidden: dict[str, Sight] = {}
