@@ -278,6 +278,7 @@ class Predictor:
         thick, thin = (self._aggregation.of(len(slices.tumour), one) for one in (spacing_mm, None))
         scan, outcome, reason = self._decided(slices, thick)
         if outcome == NO_TUMOUR and thick != thin:
+            thin = replace(thin, outlined=max(thin.outlined, thin.slices))
             closer, suspected, why = self._decided(slices, thin)
             if suspected != NO_TUMOUR:
                 return closer, UNCERTAIN, why if why == "mask_disagrees" else "few_slices"
