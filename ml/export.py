@@ -292,7 +292,7 @@ def _calibrate(engine: LiteRt, familiar: Familiar, recipe: Recipe, data: Path) -
     return {
         "temperature": temperature,
         "thresholds": thresholds,
-        "specific_threshold": operating.threshold(healthy),
+        "specific_threshold": calibrate.threshold(healthy, operating.SPECIFICITY),
         "validation_slices": len(targets),
     }
 
