@@ -246,7 +246,7 @@ def answer_figures(found: Answers) -> dict[str, Any]:
     right = answered & (outcomes == names)
     return {
         "coverage": statistics.rounded(float(answered.mean())),
-        "accuracy_when_answered": statistics.rounded(float(right.sum() / max(answered.sum(), 1))),
+        "accuracy_when_answered": statistics.rounded(float(statistics.divided(right.sum(), answered.sum()))),
         "uncertain": int(np.sum(outcomes == UNCERTAIN)),
         "refused": int(np.sum(outcomes == REFUSED)),
         "tumours_called_notumor": int(np.sum(sick & (outcomes == CLASSES[HEALTHY]))),
