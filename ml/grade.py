@@ -21,6 +21,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from ml import bundle, datasets, images, outlines, preprocess
@@ -109,10 +110,12 @@ def _reached(scores: Table, high: NDArray[np.bool_]) -> float:
 def held_out_scores(values: Table, high: NDArray[np.bool_], model: Pipeline) -> Table:
     """The mean over REPEATS of log odds from the FOLDS-fold model that has not seen the patient."""
     scores = np.zeros(len(high))
-    for repeat in range(REPEATS):
-        folds = StratifiedKFold(FOLDS, shuffle=True, random_state=SEED + repeat)
-        for learn, judge in folds.split(values, high):
-            scores[judge] += model.fit(values[learn], high[learn]).decision_function(values[judge])
+    # Threads wait for each other longer than matrices of so few patients take.
+    with threadpool_limits(1):
+        for repeat in range(REPEATS):
+            folds = StratifiedKFold(FOLDS, shuffle=True, random_state=SEED + repeat)
+            for learn, judge in folds.split(values, high):
+                scores[judge] += model.fit(values[learn], high[learn]).decision_function(values[judge])
     return np.asarray(scores / REPEATS)
 
 

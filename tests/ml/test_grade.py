@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 import PIL.Image
 import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from ml import __main__ as program
 from ml import bundle, grade
@@ -115,6 +118,19 @@ def test_no_patient_is_scored_by_a_model_that_has_seen_it() -> None:
     high = np.arange(20) % 2 == 0
     scores = grade.held_out_scores(np.eye(20), high, grade._logistic())
     assert np.ptp(scores) < 0.5
+
+
+def test_models_of_few_patients_are_fitted_by_one_thread() -> None:
+    class Watched(LogisticRegression):  # type: ignore[misc]
+        def fit(self, values: np.ndarray, grades: np.ndarray) -> "Watched":
+            threads.update(pool["num_threads"] for pool in threadpool_info())
+            super().fit(values, grades)
+            return self
+
+    threads: set[int] = set()
+    with threadpool_limits(2):
+        grade.held_out_scores(np.eye(20), np.arange(20) % 2 == 0, make_pipeline(Watched()))
+    assert threads == {1}
 
 
 def test_a_patient_without_one_sequence_is_still_measured(tmp_path: Path) -> None:
