@@ -142,6 +142,14 @@ def test_the_figures_of_the_release_are_those_of_its_bundle(row: tuple[str, ...]
     assert f"| {' | '.join(row)} |" in MODEL
 
 
+def test_clinicians_are_told_how_often_the_release_answers_a_tumour_with_none() -> None:
+    guide = (ROOT / "docs" / "user-guide.md").read_text("utf-8")
+    for name in ("holdout", "holdout_lgg"):
+        found = METRICS[name]
+        told = f"{found['answers']['tumours_called_notumor']} of {found['tumours']}"
+        assert told in guide and told in MODEL
+
+
 def test_the_release_and_its_size_are_those_of_the_card() -> None:
     assert f"### The released bundle, `{bundle.default().name}`" in MODEL
     card = json.loads((bundle.default() / bundle.CARD).read_text("utf-8"))
