@@ -264,7 +264,7 @@ def _calibrate(run: Run, familiar: Familiar, recipe: Recipe, data: Path) -> dict
     return {
         "temperature": temperature,
         "thresholds": thresholds,
-        "specific_threshold": operating.threshold(healthy),
+        "specific_threshold": calibrate.threshold(healthy, operating.SPECIFICITY),
         "validation_slices": len(targets),
     }
 

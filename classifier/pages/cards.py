@@ -1,7 +1,7 @@
 """A model card laid out for a clinician. Every part may be missing: bundles differ."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +13,8 @@ from classifier.sentences import card_words, figure_words
 from classifier.templatetags.portal import percent
 
 CLASS_FIGURES = ("precision", "recall", "f1")
+# No shares: a Brier score, summed over the classes, reaches 2.
+SCORES = {"brier"}
 
 
 @dataclass(frozen=True)
@@ -88,15 +90,27 @@ def _fact(value: Any) -> str:
 
 
 def _figure(name: str, value: Any) -> str:
-    """A share with its interval, a share, or a count."""
+    """A share or a score with its interval and what became of its aim, a share, or a count."""
+    tell = _text if name in SCORES else percent
     if isinstance(value, Mapping) and "value" in value:
-        low, high = value.get("interval") or (None, None)
-        share = percent(value["value"])
-        if low is None:
-            return share
-        bounds = {"share": share, "low": percent(low), "high": percent(high)}
-        return _("%(share)s (%(low)s to %(high)s)") % bounds
-    return percent(value) if isinstance(value, float) and 0 <= value <= 1 else _text(value)
+        return ", ".join(filter(None, (_with_interval(value, tell), _aim(value))))
+    return tell(value) if isinstance(value, float) and 0 <= value <= 1 else _text(value)
+
+
+def _with_interval(figure: Mapping[str, Any], tell: Callable[[Any], str]) -> str:
+    low, high = figure.get("interval") or (None, None)
+    share = tell(figure["value"])
+    if low is None:
+        return share
+    return _("%(share)s (%(low)s to %(high)s)") % {"share": share, "low": tell(low), "high": tell(high)}
+
+
+def _aim(figure: Mapping[str, Any]) -> str:
+    """Empty where there is none: figures that are only reported."""
+    met = figure.get("met")
+    if not isinstance(met, bool):
+        return ""
+    return _("aim met") if met else _("aim missed")
 
 
 def _sentences(value: Any) -> list[str]:

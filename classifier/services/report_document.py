@@ -19,6 +19,7 @@ from classifier.models.analysis import Analysis, Label, Outcome
 from classifier.sentences import CARDS, card_words, figure_words, translated
 from classifier.services.key_images import KeyImage, key_image, shown_slice
 from classifier.services.reports import find_report
+from classifier.services.shares import percent
 
 LONGEST_LIST = 200
 NONE = "-"
@@ -292,15 +293,6 @@ def _figure(value: Any) -> str:
     share: float = value["value"]
     bounds = [percent(bound) for bound in value.get("interval") or [] if bound is not None]
     return percent(share) + (f" ({' - '.join(bounds)})" if bounds else "")
-
-
-def percent(share: float) -> str:
-    """Without false certainty: only what is 0 or 1 reads as such."""
-    if 0 < share < 0.01:
-        return "<1%"
-    if 0.99 < share < 1:
-        return ">99%"
-    return f"{share * 100:.0f}%"
 
 
 def moment_words(moment: datetime) -> str:

@@ -16,6 +16,7 @@ from classifier.pages import wording
 from classifier.pages.guide import first_steps
 from classifier.pages.reading_forms import ReviewForm
 from classifier.sentences import SENTENCES, translated
+from classifier.services import shares
 from classifier.services.figures import Share
 
 register = template.Library()
@@ -43,14 +44,7 @@ def guide(context: dict[str, Any]) -> dict[str, Any]:
 
 @register.filter
 def percent(share: float | None) -> str:
-    """A share of one without false certainty: only what is 0 or 1 reads as such."""
-    if share is None:
-        return _("unknown")
-    if 0 < share < 0.01:
-        return _("<%(number)s%%") % {"number": 1}
-    if 0.99 < share < 1:
-        return _(">%(number)s%%") % {"number": 99}
-    return _("%(number)s%%") % {"number": f"{share * 100:.0f}"}
+    return _("unknown") if share is None else shares.percent(share)
 
 
 @register.filter
@@ -90,10 +84,10 @@ def tumour(analysis: Analysis | None) -> str:
 @register.filter
 def bars(analysis: Analysis) -> list[dict[str, object]]:
     """The four probabilities, the likeliest first."""
-    shares = sorted((analysis.probabilities or {}).items(), key=lambda item: -item[1])
+    ranked = sorted((analysis.probabilities or {}).items(), key=lambda item: -item[1])
     return [
         {"name": name, "label": Label(name).label, "share": share, "width": f"{share * 100:.1f}%"}
-        for name, share in shares
+        for name, share in ranked
     ]
 
 

@@ -1,5 +1,6 @@
 """Figures and their intervals from a bootstrap over patients."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -67,6 +68,12 @@ def test_uncertain_and_refused_are_not_answers() -> None:
     seen = evaluate.answer_figures(found)
     assert (seen["coverage"], seen["accuracy_when_answered"]) == (0.5, 0.5)
     assert (seen["uncertain"], seen["refused"], seen["tumours_called_notumor"]) == (1, 1, 1)
+
+
+def test_where_nothing_is_answered_no_accuracy_of_answers_is_claimed() -> None:
+    found = replace(answers([0, 2], [0, 2]), outcomes=("uncertain", "refused"))
+    seen = evaluate.answer_figures(found)
+    assert (seen["coverage"], seen["accuracy_when_answered"]) == (0, None)
 
 
 def test_a_gain_is_measured_on_the_same_patients() -> None:
