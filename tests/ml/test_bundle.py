@@ -115,6 +115,12 @@ def test_an_added_file_is_noticed(copy: Path) -> None:
     assert code_of(copy) == "bundle_altered"
 
 
+def test_a_file_added_in_a_folder_of_its_own_is_noticed(copy: Path) -> None:
+    (copy / "more").mkdir()
+    (copy / "more" / "extra.bin").write_bytes(b"x")
+    assert code_of(copy) == "bundle_altered"
+
+
 def test_checksums_that_are_no_checksums_are_refused(copy: Path) -> None:
     (copy / bundle.MANIFEST).write_bytes(b"\xff\xfe nothing")
     assert code_of(copy) == "bundle_altered"
