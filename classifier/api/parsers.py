@@ -59,16 +59,18 @@ class UploadParser(BaseParser):
 
 class _StrictNames(DjangoMultiPartParser):
     def sanitize_file_name(self, file_name: str) -> str:
-        """Django strips what looks like an attack from a name and goes on; here it is refused."""
+        """Django strips what looks like an attack from a name and leaves out a file without one; here both
+        are refused."""
         parts = file_name.replace("\\", "/").split("/")
+        cleaned = super().sanitize_file_name(file_name)
         name = parts[-1]
-        if posixpath.pardir in parts or len(name) > LONGEST_NAME or not name.isprintable():
+        if not cleaned or posixpath.pardir in parts or len(name) > LONGEST_NAME or not name.isprintable():
             detail = _(
                 "The file's name is not an ordinary one: at most %(letters)d letters, and no way up "
                 "through folders."
             )
             raise UserFacingError("file_name_invalid", detail % {"letters": LONGEST_NAME})
-        return super().sanitize_file_name(file_name) or ""
+        return cleaned
 
 
 def _check_length(parser_context: Mapping[str, Any] | None, most: int) -> Any:
