@@ -7,7 +7,6 @@ from typing import Any
 
 from django.core.files.uploadedfile import UploadedFile
 from django.http import QueryDict
-from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
@@ -17,6 +16,7 @@ from rest_framework.request import Request
 from classifier.errors import UserFacingError
 from classifier.models import Analysis, Answer, Case, Patient, Review
 from classifier.models.analysis import Label, Outcome
+from classifier.services.clock import today_somewhere
 
 SENTENCES = {
     "unknown_field": _("This field is not known here."),
@@ -87,7 +87,7 @@ class NewCaseForm(serializers.Serializer[Any]):
     study_date = serializers.DateField(required=False, allow_null=True)
 
     def validate_study_date(self, day: date | None) -> date | None:
-        if day is not None and day > timezone.localdate():
+        if day is not None and day > today_somewhere():
             raise ValidationError(_("The study date lies in the future."), code="max_value")
         return day
 
@@ -125,7 +125,7 @@ class CaseForm(DepartmentForm, NewCaseForm):
     sex = serializers.ChoiceField(choices=Patient.Sex.choices, required=False, allow_blank=True)
 
     def validate_birth_year(self, year: int | None) -> int | None:
-        if year is not None and year > timezone.localdate().year:
+        if year is not None and year > today_somewhere().year:
             raise ValidationError(_("The birth year lies in the future."), code="max_value")
         return year
 
