@@ -256,6 +256,12 @@ def test_a_form_that_breaks_off_is_refused(api: APIClient, cut: float) -> None:
     assert_problem(response, response.status_code, response.json()["code"])
 
 
+@pytest.mark.parametrize("left", ["", f"--{BOUNDARY}", f"--{BOUNDARY}\r\nContent-Disposition: form-da"])
+def test_a_form_that_breaks_off_between_two_files_does_not_lose_the_second(api: APIClient, left: str) -> None:
+    sent = PATIENT + file_part("a.png") + left.encode()
+    assert_problem(post_raw(api, sent), 400, "parse_error")
+
+
 @pytest.mark.parametrize(
     ("body", "content_type"),
     [
