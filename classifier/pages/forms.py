@@ -108,8 +108,6 @@ class CaseForm(forms.Form):
     birth_year = forms.IntegerField(label=_("Year of birth"), required=False, min_value=1880)
     sex = forms.ChoiceField(label=_("Sex"), required=False, choices=Patient.Sex.choices)
 
-    PATIENT_DETAILS = ("name", "birth_year", "sex")
-
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         names = [group.name for group in user.departments]

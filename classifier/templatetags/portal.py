@@ -92,8 +92,7 @@ def bars(analysis: Analysis) -> list[dict[str, object]]:
     """The four probabilities, the likeliest first."""
     shares = sorted((analysis.probabilities or {}).items(), key=lambda item: -item[1])
     return [
-        {"name": name, "label": Label(name).label, "share": share, "width": f"{share * 100:.1f}%"}
-        for name, share in shares
+        {"label": Label(name).label, "share": share, "width": f"{share * 100:.1f}%"} for name, share in shares
     ]
 
 
