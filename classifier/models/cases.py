@@ -205,6 +205,10 @@ class Scan(AppendOnlyModel):
     def __str__(self) -> str:
         return gettext("Scan %s") % str(self.id)[:8]
 
+    @property
+    def slices(self) -> int:
+        return int(self.facts.get("frames") or 1)
+
 
 class ScanFileQuerySet(AppendOnlyRows, DepartmentQuerySet["ScanFile"]):
     department_path = "scan__case__department"

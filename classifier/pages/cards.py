@@ -9,8 +9,7 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from classifier.models.analysis import Label
-from classifier.sentences import card_words, figure_words
-from classifier.templatetags.portal import percent
+from classifier.sentences import card_words, figure_words, percent, with_interval
 
 CLASS_FIGURES = ("precision", "recall", "f1")
 
@@ -90,12 +89,7 @@ def _fact(value: Any) -> str:
 def _figure(name: str, value: Any) -> str:
     """A share with its interval, a share, or a count."""
     if isinstance(value, Mapping) and "value" in value:
-        low, high = value.get("interval") or (None, None)
-        share = percent(value["value"])
-        if low is None:
-            return share
-        bounds = {"share": share, "low": percent(low), "high": percent(high)}
-        return _("%(share)s (%(low)s to %(high)s)") % bounds
+        return with_interval(value["value"], value.get("interval"))
     return percent(value) if isinstance(value, float) and 0 <= value <= 1 else _text(value)
 
 
