@@ -27,6 +27,7 @@ class Patient(models.Model):
 
     # The reference of scans that came without one, which are not of one person.
     UNASSIGNED = "UNASSIGNED"
+    BORN_FROM = 1850
 
     class Sex(models.TextChoices):
         FEMALE = "F", _("Female")

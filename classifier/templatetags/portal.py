@@ -7,9 +7,8 @@ from django import template
 from django.http import HttpRequest
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
-from classifier.models import Analysis, Answer, AuditEvent, Review
+from classifier.models import Analysis, Answer, Review
 from classifier.models.analysis import Label, Outcome
 from classifier.models.preferences import Theme
 from classifier.pages import wording
@@ -19,14 +18,8 @@ from classifier.sentences import SENTENCES, percent, translated, with_interval
 from classifier.services.figures import Share
 
 register = template.Library()
-register.filter("percent", percent)
-STANDING_WORDS = {
-    "suspected": gettext_lazy("Tumour suspected"),
-    "notumor": gettext_lazy("No tumour seen"),
-    "uncertain": gettext_lazy("Uncertain"),
-    "refused": gettext_lazy("Refused"),
-    "failed": gettext_lazy("Failed"),
-}
+for words in (percent, wording.event_words, wording.via_words):
+    register.filter(words)
 
 
 @register.filter
@@ -137,13 +130,3 @@ def verdict_words(review: Review) -> str:
 @register.filter
 def review_form(analysis: Analysis) -> ReviewForm:
     return ReviewForm(analysis=analysis)
-
-
-@register.filter
-def event_words(event: AuditEvent) -> str:
-    return wording.event_words(event)
-
-
-@register.filter
-def via_words(event: AuditEvent) -> str:
-    return wording.via_words(event)
