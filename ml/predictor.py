@@ -21,7 +21,7 @@ from ml.findings import Finding, Mask
 from ml.image_types import Facts, Image, Pixels
 from ml.labels import CLASSES, NO_TUMOUR, REFUSED, UNCERTAIN
 from ml.preprocess import Geometry
-from ml.upright import Pose, Scores
+from ml.upright import Scores
 
 NOTICE: Final = "Research use only. Not a medical device."
 
@@ -204,24 +204,24 @@ class Predictor:
     def _judge_all(self, image: Image, clock: _Clock, progress: Progress | None) -> list[_Judged]:
         judged: list[_Judged] = []
         shown, total = _brain(image), len(image.slices)
-        pose = self._pose(image, np.flatnonzero(shown))
+        turns = self._turns(image, np.flatnonzero(shown))
         for start in range(0, total, LARGEST_BATCH):
             batch = slice(start, start + LARGEST_BATCH)
-            judged += self._judge(image.slices[batch], shown[batch], pose, clock)
+            judged += self._judge(image.slices[batch], shown[batch], turns, clock)
             if progress is not None:
                 progress(len(judged), total)
         return judged
 
-    def _pose(self, image: Image, shown: NDArray[np.intp]) -> Pose:
-        """How the slices of an image lie, told by some of those that show brain."""
+    def _turns(self, image: Image, shown: NDArray[np.intp]) -> int:
+        """Quarter turns that lay the slices of an image upright, told by some of those that show brain."""
         if self._scores is None:
-            return upright.AS_IT_IS
+            return 0
         some = np.linspace(0, len(shown) - 1, min(len(shown), GLANCES)).round().astype(int)
         glances = [preprocess.prepare(image.slices[index], upright.SIDE) for index in shown[some]]
-        return upright.pose(self._scores, np.stack(glances))
+        return upright.turns(self._scores, np.stack(glances))
 
     def _judge(
-        self, slices: Sequence[Pixels], shown: Sequence[bool], pose: Pose, clock: _Clock
+        self, slices: Sequence[Pixels], shown: Sequence[bool], turns: int, clock: _Clock
     ) -> list[_Judged]:
         prepared = [preprocess.prepare_with_geometry(pixels, self._size) for pixels in slices]
         unusable = [
@@ -229,11 +229,11 @@ class Predictor:
             for pixels, brain_here in zip(slices, shown, strict=True)
         ]
         clock.stop("preprocess")
-        outputs = self._run(pose.laid(np.stack([x for x, _ in prepared])))
+        outputs = self._run(upright.laid(np.stack([x for x, _ in prepared]), turns))
         probabilities = decision.softmax(outputs.logits, self._temperature)
         refusals = decision.refusals(unusable, outputs.embeddings, self._familiar, self.thresholds)
         clock.stop("inference")
-        masks = pose.back(outputs.masks) if outputs.masks is not None else [None] * len(slices)
+        masks = upright.laid(outputs.masks, -turns) if outputs.masks is not None else [None] * len(slices)
         judged = [
             self._outlined(p, refusal, mask, geometry, pixels.shape)
             for p, refusal, mask, (_, geometry), pixels in zip(

@@ -60,7 +60,7 @@ def learnt(pictures: NDArray[np.uint8], rows: Sequence[Row], seed: int) -> keras
 def right(scores: upright.Scores, pictures: NDArray[np.uint8]) -> float:
     """The share of pictures (n, SIDE, SIDE) that are taken for upright as they are."""
     x = pictures[..., np.newaxis] / np.float32(255)
-    return float(np.mean([upright.pose(scores, one[np.newaxis]).turns == 0 for one in x]))
+    return float(np.mean([upright.turns(scores, one[np.newaxis]) == 0 for one in x]))
 
 
 def _chances(rows: Sequence[Row]) -> NDArray[np.float64]:
