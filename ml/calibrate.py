@@ -96,11 +96,15 @@ def outline(masks: NDArray[np.float32], truths: NDArray[np.uint8], targets: Targ
     constant 128 where nobody drew the outline.
     """
     drawn = truths.max(axis=(1, 2)) > 128
-    truth = reduced(truths[drawn], masks.shape[1]) >= 128
-    best = max(MASK_LEVELS, key=lambda level: mean_dice(masks[drawn] > level, truth)) if drawn.any() else 0.5
+    best = _best_level(masks[drawn], truths[drawn]) if drawn.any() else 0.5
     areas = [findings.share(mask, best) for mask in masks[targets == HEALTHY]]
     limit = float(np.quantile(areas, 1 - CONTRADICTED)) if areas else 1.0
     return {"mask": best, "mask_area": round(max(limit, LEAST_AREA), 5)}
+
+
+def _best_level(masks: NDArray[np.float32], truths: NDArray[np.uint8]) -> float:
+    truth = reduced(truths, masks.shape[1]) >= 128
+    return max(MASK_LEVELS, key=lambda level: mean_dice(masks > level, truth))
 
 
 def mean_dice(found: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:

@@ -243,7 +243,7 @@ def answer_figures(found: Answers) -> dict[str, Any]:
     sick = found.sick
     answered = (outcomes != UNCERTAIN) & (outcomes != REFUSED)
     names = np.array(CLASSES, dtype=object)[found.targets]
-    right = answered & (outcomes == names)
+    right = outcomes == names
     return {
         "coverage": statistics.rounded(float(answered.mean())),
         "accuracy_when_answered": statistics.rounded(float(statistics.divided(right.sum(), answered.sum()))),

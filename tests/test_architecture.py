@@ -73,6 +73,8 @@ TRAINING = {
     "ml.starting",
     "ml.teachers",
     "ml.study",
+    "ml.conversion",
+    "ml.upright_training",
     "ml.export",
     "ml.release",
 }

@@ -1,7 +1,7 @@
 """A model card laid out for a clinician. Every part may be missing: bundles differ."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,8 +9,7 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from classifier.models.analysis import Label
-from classifier.sentences import card_words, figure_words
-from classifier.templatetags.portal import percent
+from classifier.sentences import card_words, figure_words, percent, with_interval
 
 CLASS_FIGURES = ("precision", "recall", "f1")
 # No shares: a Brier score, summed over the classes, reaches 2.
@@ -93,16 +92,9 @@ def _figure(name: str, value: Any) -> str:
     """A share or a score with its interval and what became of its aim, a share, or a count."""
     tell = _text if name in SCORES else percent
     if isinstance(value, Mapping) and "value" in value:
-        return ", ".join(filter(None, (_with_interval(value, tell), _aim(value))))
+        told = with_interval(value["value"], value.get("interval"), tell)
+        return ", ".join(filter(None, (told, _aim(value))))
     return tell(value) if isinstance(value, float) and 0 <= value <= 1 else _text(value)
-
-
-def _with_interval(figure: Mapping[str, Any], tell: Callable[[Any], str]) -> str:
-    low, high = figure.get("interval") or (None, None)
-    share = tell(figure["value"])
-    if low is None:
-        return share
-    return _("%(share)s (%(low)s to %(high)s)") % {"share": share, "low": tell(low), "high": tell(high)}
 
 
 def _aim(figure: Mapping[str, Any]) -> str:

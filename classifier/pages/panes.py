@@ -10,8 +10,9 @@ from typing import Any
 from django.urls import reverse
 
 from classifier.models import Analysis, Review
+from classifier.sentences import percent
+from classifier.services.report_content import person
 from classifier.services.results import Result
-from classifier.services.shares import percent
 
 
 @dataclass(frozen=True)
@@ -114,8 +115,7 @@ def curve_of(rows: Sequence[Mapping[str, Any]]) -> Curve:
 
 def _region(review: Review) -> dict[str, Any]:
     """Where a reader has seen the finding instead: slice, box in its pixels, and who."""
-    reader = review.reviewer
-    return {**(review.region or {}), "reader": reader.get_full_name() or reader.get_username()}
+    return {**(review.region or {}), "reader": person(review.reviewer)}
 
 
 def _lines(rows: Sequence[Mapping[str, Any]]) -> Iterable[str]:

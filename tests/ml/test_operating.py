@@ -59,6 +59,12 @@ def test_predictive_values_follow_bayes() -> None:
             assert figure["interval"][0] <= figure["value"] <= figure["interval"][1]
 
 
+def test_at_a_threshold_an_answer_is_an_alarm() -> None:
+    shares = operating.at_prevalence(found([0.5, 0.9, 0.5, 0.1], [True, True, False, False]), 0.5)
+    assert shares["0.2"]["ppv"]["value"] == pytest.approx(0.2 / (0.2 + 0.5 * 0.8), abs=1e-4)
+    assert shares["0.2"]["npv"]["value"] == 1
+
+
 def test_no_false_alarm_among_few_patients_is_no_proof_that_alarms_are_right() -> None:
     shares = operating.at_prevalence(found([0.9] * 10 + [0.1] * 10, [True] * 10 + [False] * 10), 0.5)
     bound = 0.025 ** (1 / 10)
