@@ -121,12 +121,12 @@ class CaseForm(DepartmentForm, NewCaseForm):
 
     patient = serializers.CharField(max_length=64)
     name = serializers.CharField(required=False, allow_blank=True, max_length=200)
-    birth_year = serializers.IntegerField(required=False, allow_null=True, min_value=1850)
+    birth_year = serializers.IntegerField(required=False, allow_null=True, min_value=Patient.BORN_FROM)
     sex = serializers.ChoiceField(choices=Patient.Sex.choices, required=False, allow_blank=True)
 
     def validate_birth_year(self, year: int | None) -> int | None:
         if year is not None and year > today_somewhere().year:
-            raise ValidationError(_("The birth year lies in the future."), code="max_value")
+            raise ValidationError(_("The year of birth lies in the future."), code="max_value")
         return year
 
 

@@ -105,10 +105,8 @@ class CaseForm(forms.Form):
     study_date = DayField(label=_("Study date"), required=False)
     department = forms.ChoiceField(label=_("Department"))
     name = forms.CharField(label=_("Name"), max_length=200, required=False)
-    birth_year = forms.IntegerField(label=_("Year of birth"), required=False, min_value=1880)
+    birth_year = forms.IntegerField(label=_("Year of birth"), required=False, min_value=Patient.BORN_FROM)
     sex = forms.ChoiceField(label=_("Sex"), required=False, choices=Patient.Sex.choices)
-
-    PATIENT_DETAILS = ("name", "birth_year", "sex")
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -219,6 +219,7 @@ def test_a_case_can_be_opened_with_its_patients_details(api: APIClient) -> None:
 @pytest.mark.parametrize(
     ("field", "value"),
     [
+        ("birth_year", 1849),
         ("birth_year", 3000),
         ("sex", "X"),
         ("patient", ""),

@@ -92,6 +92,10 @@ def test_a_study_of_today_is_taken_wherever_the_day_has_begun(browser: Client, s
     assert browser.post(NEW, {"patient": "MRN-7", "study_date": today.isoformat()}).status_code == 302
 
 
+def test_the_page_takes_every_year_of_birth_that_programs_may_send(browser: Client) -> None:
+    assert browser.post(NEW, {"patient": "MRN-7", "birth_year": "1850"}).status_code == 302
+
+
 def test_a_clinician_without_a_department_is_told_who_can_help(browser: Client, alice: User) -> None:
     alice.groups.remove(Group.objects.get(name=NEURO))
     response = browser.post(NEW, {"patient": "MRN-7"})
