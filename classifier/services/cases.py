@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -116,6 +116,7 @@ def _visible(actor: Actor, case_id: uuid.UUID | str) -> Case:
 
 
 def _patient(department: Group, reference: str, details: PatientDetails) -> Patient:
+    details = replace(details, name=_clean_text(details.name, "name", 200))
     told = {name: value for name, value in asdict(details).items() if value}
     if told and reference == Patient.UNASSIGNED:
         detail = _("%(reference)s stands for scans that came without a patient and takes no details.")

@@ -76,6 +76,8 @@ def test_the_same_reference_in_another_department_is_another_patient(as_alice: A
         ({"patient_reference": "MRN\0-1"}, "patient_invalid"),
         ({"patient_reference": "MRN\u202e1"}, "patient_invalid"),
         ({"question": "?" * 501}, "question_too_long"),
+        ({"details": PatientDetails("Ann\u202ennA")}, "name_invalid"),
+        ({"details": PatientDetails("x" * 201)}, "name_too_long"),
         ({"department": ORTHO}, "department_unknown"),
         ({"department": "clinician"}, "department_unknown"),
     ],
@@ -84,6 +86,11 @@ def test_what_cannot_be_a_case_is_refused_and_leaves_no_row(
     asked: dict[str, object], code: str, as_alice: Actor
 ) -> None:
     assert refusal(as_alice, **asked) == code
+
+
+def test_a_name_is_kept_in_one_line(as_alice: Actor) -> None:
+    case = open_case(actor=as_alice, patient_reference="MRN-1", details=PatientDetails(" Ann\r\n Smith\t"))
+    assert case.patient.name == "Ann Smith"
 
 
 def test_a_reference_and_a_question_may_be_as_long_as_is_said(as_alice: Actor) -> None:
