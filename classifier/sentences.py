@@ -3,7 +3,7 @@
 Stored answers keep the English sentence beside its code; a page translates by the code.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from django.utils.translation import get_language, gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
@@ -179,10 +179,14 @@ def percent(share: float | None) -> str:
     return gettext("%(number)s%%") % {"number": f"{share * 100:.0f}"}
 
 
-def with_interval(share: float | None, interval: Sequence[float | None] | None) -> str:
-    """A share with its 95% interval, where there is one."""
+def with_interval(
+    share: float | None,
+    interval: Sequence[float | None] | None,
+    tell: Callable[[float | None], str] = percent,
+) -> str:
+    """A share, or another figure, with its 95% interval, where there is one."""
     low, high = interval or (None, None)
     if low is None:
-        return percent(share)
-    told = {"share": percent(share), "low": percent(low), "high": percent(high)}
+        return tell(share)
+    told = {"share": tell(share), "low": tell(low), "high": tell(high)}
     return gettext("%(share)s (%(low)s to %(high)s)") % told

@@ -43,7 +43,7 @@ def _tumours(found: Answers) -> dict[str, Any]:
         "dice": bootstrap.share(marks.dice),
         "dice_median": bootstrap.weighted(statistics.quantile(marks.dice, 0.5), len(marks.dice)),
         "outlined": bootstrap.share(shown),
-        "dice_where_outlined": bootstrap.share(marks.dice * shown, shown),
+        "dice_where_outlined": bootstrap.share(marks.dice, shown),
         "boxes": bootstrap.share(marks.overlap >= ENOUGH),
     }
 

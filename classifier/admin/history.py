@@ -16,6 +16,7 @@ from classifier.admin.links import link
 from classifier.admin.search import HELP, clinical_search
 from classifier.audit import Actor
 from classifier.models import Adjudication, Analysis, Case, Patient, Report, Review, Scan
+from classifier.sentences import percent
 from classifier.services import cases, reports, reviews, scans
 
 NEWEST_FIRST = ("-created_at", "-id")
@@ -155,7 +156,9 @@ class AnalysisAdmin(HistoryAdmin):
 
     @admin.display(description=_("probabilities"))
     def by_class(self, analysis: Analysis) -> str:
-        return " · ".join(f"{name} {chance:.1%}" for name, chance in (analysis.probabilities or {}).items())
+        return " · ".join(
+            f"{name} {percent(chance)}" for name, chance in (analysis.probabilities or {}).items()
+        )
 
     def tables(self, obj: Analysis) -> list[Table]:
         return [_reviews(obj.reviews.all())]
@@ -303,4 +306,4 @@ def _reports(case: Case) -> Table:
 
 def _percent(analysis: Analysis) -> str:
     chance = analysis.tumour_probability
-    return "-" if chance is None else f"{chance:.1%}"
+    return "-" if chance is None else percent(chance)

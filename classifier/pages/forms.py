@@ -10,12 +10,12 @@ from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.http import HttpRequest
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from classifier.models import Patient, User
 from classifier.models.preferences import Theme
 from classifier.models.tokens import Scope
+from classifier.services.clock import today_somewhere
 from classifier.services.preferences import time_zones
 from classifier.services.tokens import DEFAULT_DAYS, MAX_DAYS
 from classifier.services.worklist import departments_of
@@ -122,13 +122,13 @@ class CaseForm(forms.Form):
 
     def clean_study_date(self) -> Any:
         return _not_in_the_future(
-            self.cleaned_data["study_date"], timezone.localdate(), _("The study date lies in the future.")
+            self.cleaned_data["study_date"], today_somewhere(), _("The study date lies in the future.")
         )
 
     def clean_birth_year(self) -> Any:
         return _not_in_the_future(
             self.cleaned_data["birth_year"],
-            timezone.localdate().year,
+            today_somewhere().year,
             _("The year of birth lies in the future."),
         )
 

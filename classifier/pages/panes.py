@@ -10,6 +10,7 @@ from typing import Any
 from django.urls import reverse
 
 from classifier.models import Analysis, Review
+from classifier.sentences import percent
 from classifier.services.report_content import person
 from classifier.services.results import Result
 
@@ -84,7 +85,7 @@ class Pane:
                 "box": finding.get("box"),
                 "regions": [_region(review) for review in self.analysis.reviews.all() if review.region],
                 "decided": self.analysis.slice_index,
-                "suspicion": [_suspicion(row) for row in self.analysis.slices or []],
+                "suspicion": [_in_words(_suspicion(row)) for row in self.analysis.slices or []],
             }
         )
 
@@ -133,6 +134,10 @@ def _runs(marks: Iterable[bool]) -> list[tuple[str, int]]:
         if marked:
             found.append((f"{positions[0] - 0.5}", len(positions)))
     return found
+
+
+def _in_words(share: float | None) -> str | None:
+    return None if share is None else percent(share)
 
 
 def _suspicion(row: Mapping[str, Any]) -> float | None:

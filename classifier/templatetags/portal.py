@@ -67,9 +67,10 @@ def tumour(analysis: Analysis | None) -> str:
 @register.filter
 def bars(analysis: Analysis) -> list[dict[str, object]]:
     """The four probabilities, the likeliest first."""
-    shares = sorted((analysis.probabilities or {}).items(), key=lambda item: -item[1])
+    ranked = sorted((analysis.probabilities or {}).items(), key=lambda item: -item[1])
     return [
-        {"label": Label(name).label, "share": share, "width": f"{share * 100:.1f}%"} for name, share in shares
+        {"name": name, "label": Label(name).label, "share": share, "width": f"{share * 100:.1f}%"}
+        for name, share in ranked
     ]
 
 

@@ -1,5 +1,7 @@
 """One answer for many slices: which count, which decides, and how each method weighs them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -192,10 +194,12 @@ def test_so_many_thin_slices_count_as_one(spacing: float, layers: int) -> None:
     assert THIN.of(12 * layers, spacing) == how
     few = THIN.of(12 * layers - 1, spacing)
     assert few == THIN.of(1) if layers == 1 else (few.method, few.slices) == ("run", layers)
+    strict = replace(THIN, tumour=0.6)
+    assert strict.of(12 * layers - 1, spacing).thresholds(THRESHOLDS) == THRESHOLDS
 
 
 def test_where_the_spacing_or_the_thickness_is_not_known_every_slice_counts() -> None:
-    assert THIN.of(200) == THIN.of(200, None) == THIN
+    assert THIN.of(200) == THIN.of(200, None) == THIN.of(200, 0.0) == THIN
     how = Aggregation("run")
     assert how.of(200, 0.5) == how
 

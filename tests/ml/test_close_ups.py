@@ -42,6 +42,7 @@ def test_what_of_a_frame_lies_beyond_the_head_is_background() -> None:
     assert close_ups.geometry(Frame(70, 60, 40), WHOLE, 64) == Geometry((50, 40, 90, 80), (0, 0), 40, 64)
     assert close_ups.geometry(Frame(30, 100, 40), WHOLE, 64) == Geometry((20, 80, 50, 110), (10, 0), 40, 64)
     assert close_ups.geometry(Frame(115, 99, 40), WHOLE, 64) == Geometry((95, 79, 120, 110), (0, 0), 40, 64)
+    assert close_ups.geometry(Frame(70, 20, 40), WHOLE, 64) == Geometry((50, 10, 90, 40), (0, 10), 40, 64)
 
 
 @pytest.mark.parametrize("spot", [(60.0, 80.0, 14.0), (30.0, 60.0, 9.0)])
@@ -76,6 +77,17 @@ def test_what_is_known_from_afar_lies_in_its_place_beside_what_is_seen_from_near
     assert outlines.dice(truth, found > 0.15) > 0.9
     beyond = close_ups.merged(found, far, WHOLE, close_ups.geometry(Frame(22, 12, 40), WHOLE, 64))
     assert np.allclose(beyond[:16, :16], close_ups.WEIGHT * found[:16, :16])
+
+
+def test_what_is_known_from_afar_lies_in_its_place_in_a_frame_that_reaches_beyond_the_head() -> None:
+    far = np.zeros((50, 50), np.float32)
+    far[5:10, 5:10] = 0.9
+    part = close_ups.geometry(Frame(30, 20, 40), WHOLE, 64)
+    assert part.pad == (10, 10)
+    found = close_ups.merged(np.zeros((32, 32), np.float32), far, WHOLE, part)
+    truth = np.zeros((32, 32), np.bool_)
+    truth[16:24, 16:24] = True
+    assert outlines.dice(truth, found > 0.15) > 0.9
 
 
 class Blurred(BrightIsTumour):

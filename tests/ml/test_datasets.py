@@ -87,6 +87,77 @@ def test_a_published_copy_has_the_outline_of_its_slice_mirrored_as_it_is(tmp_pat
     assert not any(row.border for row in datasets.table(tmp_path, "nickparvar"))
 
 
+def test_the_slices_of_a_patient_are_one_group_in_one_place(tmp_path: Path) -> None:
+    patients = [f"TCGA_{n}" for n in range(10)]
+    lines = [
+        f"lgg/{one}_{n}.png,{one},{n},20,flair,{'glioma' if n else 'notumor'},lgg/{one}_{n}_mask.png,9,2"
+        for one in patients
+        for n in range(3)
+    ]
+    head = "path,patient,slice,n_slices,sequence,label,mask,mask_pixels,grade"
+    (tmp_path / "lgg.csv").write_text("\n".join([head, *lines]))
+    people = [f"sub-{n}" for n in range(10)]
+    shown = [f"healthy/{one}_{n}.png,{one},axial,{n},notumor," for one in people for n in range(3)]
+    (tmp_path / "healthy.csv").write_text("\n".join(["path,subject,view,slice,label,note", *shown]))
+    for name, known in (("lgg", patients), ("healthy", people)):
+        rows, places = datasets.table(tmp_path, name), datasets.split_by_group(known)
+        assert Counter(row.group for row in rows) == dict.fromkeys(known, 3)
+        assert all((row.split, row.fold) == places[row.group] for row in rows)
+        assert len({row.split for row in rows}) == 2
+
+
+def test_a_copy_is_learnt_but_neither_held_out_nor_measured(tmp_path: Path) -> None:
+    head = "path,key,label,source,group,view,split,fold,unique,flag,border"
+    lines = [
+        f"{split}{fold}{n}.jpg,fig{n},glioma,figshare,P:{split}{fold},axial,{split},{fold},{n},,"
+        for split, fold in (("dev", 0), ("dev", 1), ("holdout", -1))
+        for n in (0, 1)
+    ]
+    (tmp_path / "slices.csv").write_text("\n".join([head, *lines]))
+    rows = datasets.table(tmp_path, "slices")
+    train, held = datasets.training_and_validation(rows, Data(("slices",)))
+    assert [row.unique for row in train] == [False, True]
+    assert [row.unique for row in held] == [row.unique for row in datasets.holdout(rows)] == [True]
+
+
+def test_a_source_that_is_left_out_is_neither_learnt_nor_held_out() -> None:
+    rows = [Row(f"{s}{n}.png", "glioma", s, f"{s}{n}", "dev", n % 2) for s in "ab" for n in range(4)]
+    train, held = datasets.training_and_validation(rows, Data(("slices",), without=("b",)))
+    assert {row.source for row in train} == {row.source for row in held} == {"a"}
+
+
+def test_of_the_published_protocol_no_test_image_is_learnt() -> None:
+    rows = [
+        Row(f"{n}.png", "glioma", "figshare", str(n), "dev", 1, official=("train", "test")[n % 2])
+        for n in range(40)
+    ]
+    train, held = datasets.training_and_validation(rows, Data(("nickparvar",), split="published"))
+    assert {row.official for row in (*train, *held)} == {"train"} and len(train) + len(held) == 20
+
+
+def test_what_is_measured_is_of_the_holdout_and_has_no_flag() -> None:
+    places = [("holdout", ""), ("holdout", "ct"), ("dev", "")]
+    rows = [Row(f"{s}{flag}.png", "notumor", "br35h", s, s, 0, flag=flag) for s, flag in places]
+    assert [row.path for row in datasets.holdout(rows)] == ["holdout.png"]
+
+
+def test_a_neck_is_no_healthy_brain(tmp_path: Path) -> None:
+    lines = [f"heads/{label}.png,{label},sub-1,dev,0,axial" for label in ("notumor", "neck")]
+    (tmp_path / "heads.csv").write_text("\n".join(["path,label,subject,split,fold,view", *lines]))
+    assert [row.label for row in datasets.table(tmp_path, "heads")] == ["notumor"]
+    assert [row.label for row in datasets.necks(tmp_path)] == ["neck"]
+
+
+def test_another_preprocessing_decodes_anew(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = datasets.records(folder, ("slices",))[:2]
+    key = datasets.cache_key(folder, rows, 32)
+    assert datasets.cache_key(folder, rows, 32) == key != datasets.cache_key(folder, rows, 33)
+    monkeypatch.setattr(preprocess, "VERSION", "another")
+    assert datasets.cache_key(folder, rows, 32) != key
+
+
 def test_cached_pixels_are_what_the_serving_path_prepares(folder: Path, tmp_path: Path) -> None:
     rows = datasets.records(folder, ("slices",))[:3]
     cached = datasets.pixels(folder, rows, 40, tmp_path / "cache")

@@ -71,6 +71,18 @@ def test_an_even_surface_with_a_speck_is_even_all_the_same() -> None:
     assert decision.unusable(surface) is None
 
 
+def test_noise_on_an_even_surface_is_even_and_a_dim_picture_is_not() -> None:
+    ramp = np.linspace(0, 1, 10_000, dtype=np.float32).reshape(100, 100)
+    assert decision.unusable(0.5 + 0.015 * ramp) == "image_blank"
+    assert decision.unusable(0.03 * ramp) is None
+
+
+def test_what_cannot_be_judged_at_all_says_so_however_strange_it_looks() -> None:
+    foreign = np.array([[0, 400]] * 2, np.float32)
+    found = decision.refusals(["image_blank", "no_brain"], foreign, FAMILIAR, THRESHOLDS)
+    assert found == ["image_blank", "no_brain"]
+
+
 def test_what_lies_at_a_limit_is_not_refused() -> None:
     at = np.array([[4, 9]], np.float32)
     far, foreign = float(FAMILIAR.distance(at)[0]), float(FAMILIAR.foreignness(at)[0])

@@ -1,16 +1,18 @@
 """Figures and their intervals from a bootstrap over patients."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from ml import bundle, evaluate
-from ml.datasets import DataError
+from ml.datasets import DataError, Row
 from ml.evaluate import Answers
 from ml.labels import CLASSES
 from ml.predictor import Predictor
 from tests.ml.pictures import brain_png
+from tests.ml.seeing import BrightIsTumour, head, image, seeing
 
 
 def answers(truth: list[int], called: list[int], groups: list[str] | None = None) -> Answers:
@@ -69,6 +71,63 @@ def test_uncertain_and_refused_are_not_answers() -> None:
     assert (seen["uncertain"], seen["refused"], seen["tumours_called_notumor"]) == (1, 1, 1)
 
 
+def test_where_nothing_is_answered_no_accuracy_of_answers_is_claimed() -> None:
+    found = replace(answers([0, 2], [0, 2]), outcomes=("uncertain", "refused"))
+    seen = evaluate.answer_figures(found)
+    assert (seen["coverage"], seen["accuracy_when_answered"]) == (0, None)
+
+
+def test_errors_that_matter_to_patients_are_counted_by_hand() -> None:
+    """Of three tumours one is called healthy, one refused, one uncertain; of three healthy one a tumour."""
+    found = replace(
+        answers([0, 1, 3, 2, 2, 2], [2, 1, 3, 2, 2, 0]),
+        outcomes=("notumor", "refused", "uncertain", "notumor", "refused", "glioma"),
+    )
+    seen = evaluate.answer_figures(found)
+    assert (seen["tumours_called_notumor"], seen["tumours_refused"], seen["refused"]) == (1, 1, 2)
+    assert seen["healthy_called_tumour"] == 1
+    assert (seen["coverage"], seen["accuracy_when_answered"]) == (0.5, pytest.approx(1 / 3, abs=1e-4))
+    called = {cell: figures["called_notumor"] for cell, figures in evaluate.by_source(found).items()}
+    assert called == {"glioma/a": 1, "meningioma/a": 0, "pituitary/a": 0, "notumor/a": 0}
+
+
+def test_a_right_kind_of_tumour_is_no_wrong_alarm() -> None:
+    seen = evaluate.answer_figures(answers([0, 2, 2], [0, 2, 0]))
+    assert seen["healthy_called_tumour"] == 1
+
+
+def test_a_class_without_cases_that_was_called_takes_no_part_in_the_mean_of_f1() -> None:
+    found = evaluate.figures(answers([2, 2, 0, 0], [2, 1, 0, 0]))
+    assert found["classes"]["meningioma"]["f1"]["value"] is None
+    assert found["macro_f1"]["value"] == pytest.approx((2 / 3 + 1) / 2, abs=1e-4)
+
+
+def test_only_patients_who_have_a_tumour_make_its_sensitivity_sure() -> None:
+    few = evaluate.figures(answers([0, 0, 0, 2, 2, 2, 2, 2], [0, 0, 0, 2, 2, 2, 2, 2]))
+    assert few["tumour_sensitivity"]["interval"] == [pytest.approx(0.025 ** (1 / 3), abs=1e-4), 1]
+
+
+def test_the_outline_that_is_judged_is_that_of_the_slice_that_decided(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = image(head(), head((60.0, 80.0, 14.0)))
+    prediction = seeing(tmp_path, monkeypatch, BrightIsTumour()).predict(shown)
+    drawn = Row("a.png", "glioma", "a", "1", "", -1, border="0.3,0.33 0.45,0.33 0.45,0.47 0.3,0.47")
+    area, found, picture, dice, overlap = evaluate._mark(tmp_path, drawn, shown, prediction)
+    assert found == prediction.masks[1].sum() and picture == 200 * 160
+    assert area == pytest.approx(0.15 * 160 * 0.14 * 200, rel=0.1) and dice > 0.8 and overlap > 0.6
+
+
+def test_what_nobody_outlined_is_no_healthy_slice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = image(head((60.0, 80.0, 14.0)))
+    prediction = seeing(tmp_path, monkeypatch, BrightIsTumour()).predict(shown)
+    row = Row("a.png", "glioma", "a", "1", "", -1)
+    area, found, _, dice, _ = evaluate._mark(tmp_path, row, shown, prediction)
+    assert np.isnan([area, dice]).all() and found > 0
+    healthy = evaluate._mark(tmp_path, replace(row, label="notumor"), shown, prediction)
+    assert healthy[0] == 0 and np.isnan(healthy[3])
+
+
 def test_a_gain_is_measured_on_the_same_patients() -> None:
     truth, groups = [0, 1, 2, 3] * 20, [str(i // 4) for i in range(80)]
     wrong = [(t + 1) % 4 if i % 10 == 0 else t for i, t in enumerate(truth)]
@@ -116,6 +175,7 @@ def test_a_folder_of_class_folders_is_measured_and_bad_files_are_named(tmp_path:
         (tmp_path / label).mkdir()
         (tmp_path / label / "a.png").write_bytes(brain_png(tumour=label == "glioma"))
     (tmp_path / "glioma" / "b.png").write_bytes(b"no picture")
+    (tmp_path / "glioma" / ".DS_Store").write_bytes(b"of the operating system")
     rows = evaluate.folder_rows(tmp_path)
     found, failed = evaluate.answers(Predictor.load(bundle.default()), tmp_path, rows)
     assert len(rows) == 3 and len(found.outcomes) == 2

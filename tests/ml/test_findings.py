@@ -57,6 +57,17 @@ def test_an_outline_comes_back_to_where_it_was_to_within_a_pixel_of_the_network(
     assert np.sum(found != truth) <= rim
 
 
+def test_an_outline_in_a_part_of_a_head_comes_back_to_its_place_too() -> None:
+    shape = (150, 120)
+    truth = ellipse(shape, (60, 40), 18, 14)
+    tissue = np.add.outer(np.linspace(0.3, 0.5, shape[0]), np.linspace(0, 0.2, shape[1]))
+    picture = np.where(truth, 0.9, tissue).astype(np.float32)
+    _, geometry = preprocess.prepare_with_geometry(picture, SIZE)
+    assert geometry.side > max(shape)
+    found = findings.to_source(on_the_square(truth, geometry), geometry, shape, 0.5)
+    assert np.abs(np.array(_box(found)) - _box(truth)).max() <= geometry.side / GRID
+
+
 def _box(mask: NDArray[np.bool_]) -> tuple[int, int, int, int]:
     return findings.measure(mask, None).box
 
@@ -161,6 +172,8 @@ def test_the_side_is_the_patients_and_only_where_the_file_tells(
     centre: tuple[float, float], orientation: tuple[str, str] | None, side: str | None
 ) -> None:
     assert findings.side(centre, (0, 0, 100, 100), orientation) == side
+    beside = centre[0] + 60, centre[1] + 80
+    assert findings.side(beside, (60, 80, 160, 180), orientation) == side
 
 
 def test_masks_come_back_from_storage_and_the_same_masks_give_the_same_bytes() -> None:

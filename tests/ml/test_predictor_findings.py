@@ -124,6 +124,16 @@ def test_a_refused_slice_is_never_outlined(
     assert answer.finding is None and not answer.masks
 
 
+def test_nothing_is_outlined_of_a_scan_that_is_refused_for_most_of_its_slices(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: BrightIsTumour
+) -> None:
+    predictor = seeing(tmp_path, monkeypatch, engine, aggregation={"refused_share": 0.5})
+    blank = np.zeros((200, 160))
+    answer = predictor.predict(image(head(SPOT), blank, blank))
+    assert (answer.outcome, answer.reason) == ("refused", "image_blank")
+    assert answer.slices[0].mask_area_px and answer.finding is None and not answer.masks
+
+
 def test_a_volume_is_run_in_small_batches_and_tells_how_far_it_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: BrightIsTumour
 ) -> None:
@@ -147,6 +157,32 @@ def test_the_finding_is_the_largest_outline_that_hangs_together_with_the_decidin
     assert answer.finding.slice_index == 5 and sorted(answer.masks) == sorted(sizes)
 
 
+def test_where_the_deciding_slice_has_no_outline_the_finding_is_the_largest_of_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Forgetful(BrightIsTumour):
+        def run(self, x: NDArray[np.float32]) -> Outputs:
+            found = super().run(x)
+            assert found.masks is not None
+            found.masks[1] = 0
+            return found
+
+    slices = [head(), head(SPOT), head((60, 80, 12)), head((60, 80, 16))]
+    answer = seeing(tmp_path, monkeypatch, Forgetful()).predict(image(*slices))
+    assert answer.slice_index == 1 and sorted(answer.masks) == [2, 3]
+    assert answer.finding is not None and answer.finding.slice_index == 3
+
+
+def test_the_side_is_told_by_the_head_in_the_slice_that_is_outlined(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: BrightIsTumour
+) -> None:
+    beside = np.zeros((200, 160), np.float32)
+    beside[50:150, :80] = head(height=100, width=80)
+    answer = seeing(tmp_path, monkeypatch, engine).predict(image(beside, head(SPOT), orientation=("R", "A")))
+    assert answer.finding is not None and answer.finding.centre[0] > 45
+    assert (answer.finding.slice_index, answer.finding.side) == (1, "right")
+
+
 def test_the_card_chooses_how_slices_become_one_answer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: BrightIsTumour
 ) -> None:
@@ -157,6 +193,21 @@ def test_the_card_chooses_how_slices_become_one_answer(
     assert (alone.outcome, alone.finding, alone.masks) == ("notumor", None, {})
     assert together.outcome == "glioma" and 3 <= together.slice_index < 7
     assert alone.slices[4].tumour_probability > 0.9
+
+
+@pytest.mark.parametrize(("tumour", "outcome"), [(None, "glioma"), (0.7, "notumor")])
+def test_a_scan_may_need_another_probability_of_a_tumour_than_a_slice(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    engine: BrightIsTumour,
+    tumour: float | None,
+    outcome: str,
+) -> None:
+    run = {"method": "run", "slices": 2, "tumour": tumour}
+    predictor = seeing(tmp_path, monkeypatch, engine, aggregation=run)
+    answer = predictor.predict(image(*(head(SPOT) if i == 4 else head() for i in range(12))))
+    assert predictor.thresholds.tumour < 0.6 < answer.tumour_probability < 0.7
+    assert answer.outcome == outcome
 
 
 def test_of_a_few_slices_the_most_suspicious_one_decides_whatever_the_card_says(
@@ -190,18 +241,26 @@ def test_thin_slices_name_a_tumour_together_and_are_not_called_healthy_where_one
     thin = predictor.predict(replace(scan, facts=replace(scan.facts, slice_spacing_mm=1.0)))
     assert (thin.outcome, thin.reason) == (outcome, reason)
     assert index is None or (thin.slice_index == index and index in thin.masks)
+    assert (thin.tumour_probability > 0.9) == bool(spots)
     assert predictor.predict(scan).outcome == ("glioma" if spots else "notumor")
 
 
-def test_a_large_outline_in_one_thin_slice_is_still_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: BrightIsTumour
+@pytest.mark.parametrize(
+    ("spots", "answered"),
+    [(range(4, 7), ("uncertain", "mask_disagrees")), (range(4, 6), ("notumor", None))],
+)
+def test_a_large_outline_in_as_many_thin_slices_as_decide_is_told(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    engine: BrightIsTumour,
+    spots: range,
+    answered: tuple[str, str | None],
 ) -> None:
-    thick = {"method": "run", "slices": 1, "thickness": 4}
-    predictor = seeing(tmp_path, monkeypatch, engine, aggregation=thick)
+    predictor = seeing(tmp_path, monkeypatch, engine, aggregation={"method": "run", "thickness": 4})
     predictor.thresholds = replace(predictor.thresholds, tumour=1.0, mask_area=0.001)
-    scan = image(*(head(SPOT) if i == 4 else head() for i in range(60)))
+    scan = image(*(head(SPOT) if i in spots else head() for i in range(60)))
     answer = predictor.predict(replace(scan, facts=replace(scan.facts, slice_spacing_mm=1.0)))
-    assert (answer.outcome, answer.reason, answer.slice_index) == ("uncertain", "mask_disagrees", 4)
+    assert (answer.outcome, answer.reason) == answered
 
 
 def test_mirroring_averages_both_views_and_turns_the_second_mask_back(
@@ -234,6 +293,18 @@ def test_slices_of_a_volume_without_brain_are_not_judged(
     answer = seeing(tmp_path, monkeypatch, engine).predict(image(scalp, *[head() for _ in range(12)], scalp))
     assert [one.refusal for one in answer.slices] == ["no_brain", *[None] * 12, "no_brain"]
     assert answer.outcome == "notumor" and answer.slices[0].tumour_probability > 0.9
+
+
+def test_a_volume_whose_brain_looks_strange_is_refused_for_its_brain(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: BrightIsTumour
+) -> None:
+    scalp = np.zeros((200, 160), np.float32)
+    scalp[90:110, 70:90] = 1.0
+    familiar_with_nothing = {"tumour": 0.3, "margin": 0.1, "distance": -1.0, "foreignness": 1.0}
+    predictor = seeing(tmp_path, monkeypatch, engine, thresholds=familiar_with_nothing)
+    answer = predictor.predict(image(scalp, *[head() for _ in range(12)], scalp))
+    assert (answer.outcome, answer.reason) == ("refused", "not_brain_mri")
+    assert 1 <= answer.slice_index <= 12
 
 
 def test_a_slice_that_is_not_judged_is_not_outlined_in_a_scan_that_is(

@@ -108,6 +108,27 @@ def test_a_picture_that_scores_as_a_brain_slice_does_wins_half() -> None:
     assert found["unseen"]["auroc"]["value"] == 0.5
 
 
+def test_as_many_pictures_as_patients_are_still_drawn_independently() -> None:
+    """Each picture wins against the slices of one patient: drawn as those, it would win twice as often."""
+    one = evidence(heads(20), ["ct"] * 20, heads(60))
+    wins = np.repeat(np.eye(20), 3, axis=1)
+    low, high = refusal._figures(one, wins, np.ones(20, np.bool_))["auroc"]["interval"]
+    assert low < 0.05 < high
+
+
+def test_patients_and_not_their_slices_are_drawn() -> None:
+    familiar = learnt(heads(30, 16, 3))
+    limits = calibrate.limits(familiar, heads(300))
+    brains = np.repeat(heads(6, 6, 3), 10, axis=0) + heads(60) / 30
+    one = evidence(heads(40, 6, 3), ["ct"] * 40, brains)
+    widths = []
+    for groups in ([str(i) for i in range(60)], [str(i // 10) for i in range(60)]):
+        grouped = Evidence(one.brains, tuple(groups), one.others, one.kinds)
+        found = refusal.as_shipped(grouped, familiar, limits, np.zeros(40, np.bool_))
+        widths.append(np.ptp(found["unseen"]["auroc"]["interval"]))
+    assert widths[1] > 1.2 * widths[0]
+
+
 def test_a_bundle_that_has_learnt_from_others_is_judged_as_it_is() -> None:
     familiar = learnt(heads(30, 16, 3))
     limits = calibrate.limits(familiar, heads(300))

@@ -53,6 +53,16 @@ def test_a_patient_with_two_kinds_of_tumour_is_left_out() -> None:
     assert votes.groups == ("P:2",)
 
 
+def test_a_healthy_patient_votes_beside_one_who_has_a_tumour_and_is_no_missed_tumour() -> None:
+    one = found(
+        [0, 2, 2], [HEALTHY, HEALTHY, HEALTHY], ["TCGA", "sub", "sub"], ["lgg_flair", *["healthy"] * 2]
+    )
+    votes = patients.vote(one)
+    assert votes.groups == ("TCGA", "sub")
+    seen = patients.figures(votes)
+    assert (seen["patients"], seen["right"], seen["tumours_called_notumor"]) == (2, 1, 1)
+
+
 def test_pictures_of_unknown_people_have_no_vote() -> None:
     one = found(
         [2, 0, 0, 2],
@@ -142,6 +152,25 @@ def test_lgg_figures_are_by_sequence_and_size() -> None:
     assert sizes == {"small": ([10, 10], 0), "middle": ([300, 300], 1), "large": ([900, 900], 1)}
 
 
+def test_a_tumour_given_another_kind_is_called_a_tumour_and_an_uncertain_one_is_not_answered_as_none() -> (
+    None
+):
+    one = replace(
+        found(
+            [0, 0, 0, 2, 2], [MENINGIOMA, GLIOMA, HEALTHY, HEALTHY, HEALTHY], list("abcde"), ["lgg_t1gd"] * 5
+        ),
+        outcomes=("meningioma", "glioma", "uncertain", "notumor", "uncertain"),
+    )
+    seen = low_grade.figures(one, np.array([20, 10, 10, 0, 0]))
+    t1gd = seen["sequences"]["t1gd"]
+    assert t1gd["tumours_called_tumour"]["value"] == pytest.approx(2 / 3, abs=1e-4)
+    assert t1gd["tumours_answered_notumor"]["value"] == 0
+    assert (t1gd["healthy_called_notumor"]["value"], t1gd["healthy_answered_notumor"]["value"]) == (1, 0.5)
+    sizes = {name: (one["pixels"], one["tumours_called_tumour"]["n"]) for name, one in seen["sizes"].items()}
+    assert sizes == {"small": ([10, 10], 2), "large": ([20, 20], 1)}
+    assert seen["sizes"]["large"]["tumours_called_tumour"]["value"] == 1
+
+
 def test_an_aim_is_met_on_its_side_and_only_where_there_is_one() -> None:
     least, most = targets.Target("a", "a", (), 0.9), targets.Target("b", "b", (), 0.01, at_most=True)
     assert least.met(0.9) and not least.met(0.899) and most.met(0.01) and not most.met(0.02)
@@ -164,6 +193,11 @@ def test_a_figure_is_shown_with_its_interval_and_a_missing_one_with_a_dash() -> 
     assert tables.shown({"value": 0.5, "interval": [0.25, 1.0], "n": 4}) == ".500 [.250, 1.000]"
     assert tables.shown({"value": None, "interval": [None, None], "n": 0}) == "-"
     assert tables.shown(7) == "7" and tables.shown(-0.25) == "-.250"
+
+
+def test_only_what_is_nothing_or_all_is_shown_as_such() -> None:
+    assert [tables.short(value) for value in (0.0, 1.0, 0.9994)] == [".000", "1.000", ".999"]
+    assert [tables.short(value) for value in (0.0004, -0.0004, 0.9997)] == [".0004", "-.0004", ".9997"]
 
 
 def test_runs_are_compared_in_one_table() -> None:

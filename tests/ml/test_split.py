@@ -57,7 +57,10 @@ def test_every_group_has_one_place_and_shares_are_kept_to_a_few_groups(
 
 @given(rows=collections, seed=st.integers(0, 99))
 def test_the_order_of_the_rows_changes_nothing(rows: list[Row], seed: int) -> None:
-    assert placed(rows, 0.3, 5, seed) == placed(rows[::-1], 0.3, 5, seed)
+    places = placed(rows, 0.3, 5, seed)
+    assert placed(rows[::-1], 0.3, 5, seed) == places
+    back = split.as_csv(rows[::-1], groups_of(rows[::-1]), places)
+    assert split.as_csv(rows, groups_of(rows), places) == back
 
 
 def test_another_seed_gives_another_split() -> None:
@@ -75,7 +78,7 @@ def test_a_patient_with_slices_of_two_classes_stays_whole() -> None:
     assert Counter(place for place in places.values()) == {("test", -1): 6, ("dev", 0): 7, ("dev", 1): 7}
 
 
-@pytest.mark.parametrize(("share", "folds"), [(0.0, 5), (1.0, 5), (0.3, 0), (0.3, 50)])
+@pytest.mark.parametrize(("share", "folds"), [(0.0, 5), (1.0, 5), (0.3, 0), (0.3, 10)])
 def test_an_impossible_split_is_refused(share: float, folds: int) -> None:
     with pytest.raises(DataError) as caught:
         placed(rows_of([(label, 2) for label in CLASSES for _ in range(10)]), share, folds, 0)

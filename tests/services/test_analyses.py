@@ -121,6 +121,48 @@ def test_a_lost_analysis_is_queued_again_and_its_workers_late_answer_is_not_writ
     assert actions() == ["analysis_requested", "analysis_recovered", "analysis_finished"]
 
 
+def test_a_lost_analysis_is_rung_for_at_once(
+    scan: Scan, rung: list[str], django_capture_on_commit_callbacks: Callable[..., Any]
+) -> None:
+    analysis = Analysis.objects.get()
+    lose(analysis)
+    rung.clear()
+    with django_capture_on_commit_callbacks(execute=True):
+        assert recover_analyses() == 1
+    assert rung == [str(analysis.pk)]
+
+
+def test_an_answer_that_the_database_refuses_is_tried_again_and_then_fails(
+    scan: Scan, worker: Worker
+) -> None:
+    seen = [worker.finish(scan, prediction(probabilities=None)) for _ in range(MAX_ATTEMPTS)]
+    assert [one.status for one in seen] == ["queued", "queued", "failed"]
+    assert (seen[-1].error_code, seen[-1].outcome) == ("internal_error", "")
+
+
+def test_a_claim_that_another_attempt_has_overtaken_takes_nothing(
+    scan: Scan, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def overtaken() -> ModelVersion:
+        Analysis.objects.update(attempts=1)
+        return worker.model
+
+    monkeypatch.setattr(analyses, "prepare_model", overtaken)
+    analysis = worker.finish(scan)
+    assert (analysis.status, analysis.attempts) == ("queued", 1)
+
+
+def test_an_end_that_cannot_be_written_within_the_lease_is_left_to_the_sweeper(
+    scan: Scan, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "LEASE", timedelta(0))
+    monkeypatch.setattr(analyses, "_write_end", Mock(side_effect=OperationalError("gone")))
+    monkeypatch.setattr("time.sleep", Mock(side_effect=AssertionError("it waits on")))
+    with pytest.raises(OperationalError):
+        worker.finish(scan)
+    assert Analysis.objects.get().status == "running"
+
+
 def test_an_analysis_ends_with_its_event_and_its_place_in_the_worklist_or_not_at_all(
     scan: Scan, worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -153,6 +195,23 @@ def test_an_analysis_nobody_heard_of_is_rung_again_once(scan: Scan, rung: list[s
     rung.clear()
     assert (recover_analyses(), recover_analyses()) == (1, 0)
     assert rung == [str(Analysis.objects.get().pk)]
+
+
+def test_what_the_broker_still_holds_a_message_for_is_not_rung_again(
+    scan: Scan, rung: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Analysis.objects.update(rung_at=timezone.now() - timedelta(hours=1))
+    rung.clear()
+    monkeypatch.setattr("classifier.services.ringing.messages_waiting", lambda: 1)
+    assert recover_analyses() == 0 and not rung
+
+
+def test_what_the_broker_does_not_take_is_not_counted_as_rung_again(
+    scan: Scan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Analysis.objects.update(rung_at=timezone.now() - timedelta(hours=1))
+    monkeypatch.setattr("classifier.services.ringing.ring", lambda _: False)
+    assert recover_analyses() == 0
 
 
 def test_another_analysis_of_a_scan_is_asked_for_only_when_none_is_under_way(
