@@ -126,6 +126,8 @@ class ReadOnlyAdmin(_ModelAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
+        if "%00" in request.META.get("QUERY_STRING", ""):  # PostgreSQL cannot be asked for a NUL
+            return redirect(list_url(self.model))
         context = {**(extra_context or {}), "tools": self.list_tools(request)}
         response = super().changelist_view(request, context)
         if self.looks_at_patients and isinstance(response, TemplateResponse):

@@ -305,5 +305,5 @@ def _reports(case: Case) -> Table:
 
 
 def _percent(analysis: Analysis) -> str:
-    chance = analysis.tumour_probability
+    chance = analysis.told_probability
     return "-" if chance is None else percent(chance)

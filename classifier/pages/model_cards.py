@@ -5,14 +5,14 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from classifier.errors import NotFound
-from classifier.models import ModelVersion
 from classifier.pages.cards import card_page
 from classifier.pages.requests import SignedInRequest
+from classifier.services.model_versions import registered_version
 
 
 @require_safe
 def model_card(request: SignedInRequest, version: str) -> HttpResponse:
-    model_version = ModelVersion.objects.filter(version=version).first()
+    model_version = registered_version(version)
     if model_version is None:
         raise NotFound("model version")
     return render(

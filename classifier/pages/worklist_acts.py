@@ -17,6 +17,8 @@ from classifier.pages.worklist_csv import as_csv
 from classifier.pages.worklist_forms import ME, NOBODY, WorklistForm, address_of, place_of
 from classifier.services import assignments, worklist
 
+LONGEST_KEY = 19
+
 
 @require_POST
 def worklist_act(request: SignedInRequest) -> HttpResponseBase:
@@ -43,7 +45,7 @@ def worklist_export(request: SignedInRequest) -> HttpResponseBase:
 
 def _assign(request: SignedInRequest, chosen: Sequence[uuid.UUID]) -> str:
     word = request.POST.get("assignee", "")
-    if not (word in {ME, NOBODY} or word.isdecimal()):
+    if not (word in {ME, NOBODY} or (word.isdecimal() and len(word) <= LONGEST_KEY)):
         raise UserFacingError("assignee_required", _("Choose whom to assign the cases to."))
     key = request.user.pk if word == ME else int(word) if word != NOBODY else None
     changed = assignments.assign_cases(actor=page_actor(request), case_ids=chosen, assignee_id=key)

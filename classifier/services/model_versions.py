@@ -36,13 +36,17 @@ def registered_versions() -> QuerySet[ModelVersion]:
     return ModelVersion.objects.defer("card").order_by("-is_active", "-registered_at", "-pk")
 
 
-def find_version(version: str) -> ModelVersion:
+def registered_version(version: str) -> ModelVersion | None:
     """Compared here: PostgreSQL cannot be asked for every text, such as one with a NUL in it."""
-    for row in registered_versions():
-        if row.version == version:
-            return row
-    detail = _("No model of this version is registered.")
-    raise UserFacingError("model_version_unknown", detail, status=422)
+    return next((row for row in registered_versions() if row.version == version), None)
+
+
+def find_version(version: str) -> ModelVersion:
+    row = registered_version(version)
+    if row is None:
+        detail = _("No model of this version is registered.")
+        raise UserFacingError("model_version_unknown", detail, status=422)
+    return row
 
 
 @transaction.atomic

@@ -93,7 +93,7 @@ def _check_may_issue(actor: Actor, owner: User) -> None:
 
 def _clean_name(name: str) -> str:
     name = " ".join(name.split())
-    if not name or len(name) > 100:
+    if not name or len(name) > 100 or not name.isprintable():
         raise UserFacingError("token_name_invalid", _("A token needs a name of at most 100 characters."))
     return name
 

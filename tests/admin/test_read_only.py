@@ -164,6 +164,15 @@ def test_probabilities_are_told_as_on_the_pages_and_never_as_certain(
     assert all(told in page for told in ("glioma &gt;99%", "notumor &lt;1%", "pituitary 0%"))
 
 
+def test_a_refused_analysis_tells_no_probability_of_a_tumour(
+    history: History, worker: Worker, as_alice: Actor, otto: User, browser: Callable[[User], Client]
+) -> None:
+    request_analysis(actor=as_alice, scan=history.scan)
+    worker.finish(history.scan, prediction("refused", reason="not_brain_mri"))
+    page = browser(otto).get(address(Analysis, "changelist"), {"outcome__exact": "refused"})
+    assert 'class="field-tumour">-<' in page.content.decode()
+
+
 def test_the_secret_of_a_token_is_nowhere_on_its_page(
     history: History, ada: User, browser: Callable[[User], Client]
 ) -> None:

@@ -102,6 +102,16 @@ def test_a_filter_keeps_what_it_names(
     assert len(listed(name, **query)) == found
 
 
+@pytest.mark.parametrize(
+    ("name", "query"), [("auditevent", "action__exact"), ("analysis", "outcome__exact"), ("case", "q")]
+)
+def test_a_text_that_no_database_can_be_asked_for_leads_back_to_the_list(
+    name: str, query: str, otto: User, browser: Callable[[User], Client]
+) -> None:
+    address = reverse(f"admin:classifier_{name}_changelist")
+    assert browser(otto).get(address, {query: "a\0"}).headers["Location"] == address
+
+
 @pytest.mark.parametrize("name", ["patient", "case", "scan", "analysis"])
 def test_the_department_filter_keeps_one_department_and_offers_no_role(
     name: str,

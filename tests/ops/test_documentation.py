@@ -23,14 +23,6 @@ def without_comments(block: str) -> list[str]:
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
-def test_every_linked_file_exists(name: str) -> None:
-    document = ROOT / name
-    links = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", document.read_text())
-    for link in links:
-        assert (document.parent / link).exists(), link
-
-
-@pytest.mark.parametrize("name", DOCUMENTS)
 def test_every_variable_and_command_named_exists(name: str) -> None:
     text = (ROOT / name).read_text()
     known = names.read_by_the_portal() | names.in_the_example()

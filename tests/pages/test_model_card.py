@@ -120,5 +120,6 @@ def test_a_card_with_parts_missing_is_still_a_page(card: dict[str, Any], browser
     assert "Not in use" in words(response)
 
 
-def test_an_unknown_version_is_not_found(browser: Client) -> None:
-    assert browser.get(reverse("model_card", args=["none"])).status_code == 404
+@pytest.mark.parametrize("version", ["none", "\0"])
+def test_an_unknown_version_is_not_found(version: str, browser: Client) -> None:
+    assert browser.get(reverse("model_card", args=[version])).status_code == 404

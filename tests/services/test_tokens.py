@@ -40,6 +40,7 @@ def test_a_token_lasts_as_long_as_was_said_and_ninety_days_otherwise(as_alice: A
     [
         ({"name": " \n"}, "token_name_invalid"),
         ({"name": "x" * 101}, "token_name_invalid"),
+        ({"name": "PACS\x1b[2J"}, "token_name_invalid"),
         ({"scopes": []}, "token_scopes_invalid"),
         ({"scopes": ["scans:read", "admin"]}, "token_scopes_invalid"),
         ({"days": 0}, "token_days_invalid"),
