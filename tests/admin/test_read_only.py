@@ -161,7 +161,7 @@ def test_probabilities_are_told_as_on_the_pages_and_never_as_certain(
     request_analysis(actor=as_alice, scan=history.scan)
     analysis = worker.finish(history.scan, prediction(probabilities=shares, tumour_probability=0.9998))
     page = browser(otto).get(address(Analysis, "change", analysis.pk)).content.decode()
-    assert all(told in page for told in ("glioma &gt;99%", "notumor &lt;1%", "pituitary 0%"))
+    assert all(told in page for told in ("Glioma &gt;99%", "No tumour &lt;1%", "Pituitary tumour 0%"))
 
 
 def test_the_secret_of_a_token_is_nowhere_on_its_page(
