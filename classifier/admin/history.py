@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -16,6 +16,7 @@ from classifier.admin.links import link
 from classifier.admin.search import HELP, clinical_search
 from classifier.audit import Actor
 from classifier.models import Adjudication, Analysis, Case, Patient, Report, Review, Scan
+from classifier.models.analysis import Label
 from classifier.sentences import percent
 from classifier.services import cases, reports, reviews, scans
 
@@ -126,14 +127,14 @@ class AnalysisAdmin(HistoryAdmin):
     fields = (
         ("id", "scan", "case", "patient"),
         ("status", "attempts", "model_version", "requested_by"),
-        ("outcome", "label", "tumour", "slice_index"),
+        ("outcome", "tumour", "decided"),
         "by_class",
         ("reason", "reason_text"),
         ("error_code", "error_detail"),
         ("created_at", "started_at", "finished_at", "lease_until"),
         "timings",
     )
-    readonly_fields = ("case", "patient", "tumour", "by_class")
+    readonly_fields = ("case", "patient", "tumour", "decided", "by_class")
     list_display = ("__str__", "case", "status", "outcome", "tumour", "model_version", "created_at")
     list_filter = (ScanDepartmentFilter, "status", "outcome", "model_version", "created_at")
     list_select_related = ("scan__case__patient", "model_version")
@@ -154,11 +155,17 @@ class AnalysisAdmin(HistoryAdmin):
     def tumour(self, analysis: Analysis) -> str:
         return _percent(analysis)
 
+    @admin.display(description=_("the slice that decided"))
+    def decided(self, analysis: Analysis) -> str:
+        return "-" if analysis.slice_index is None else str(analysis.slice_index + 1)
+
     @admin.display(description=_("probabilities"))
     def by_class(self, analysis: Analysis) -> str:
-        return " · ".join(
-            f"{name} {percent(chance)}" for name, chance in (analysis.probabilities or {}).items()
-        )
+        """None of a refused scan: they would read like an answer."""
+        if analysis.told_probability is None:
+            return "-"
+        ranked = sorted((analysis.probabilities or {}).items(), key=lambda item: -item[1])
+        return " · ".join(f"{Label(name).label} {percent(share)}" for name, share in ranked)
 
     def tables(self, obj: Analysis) -> list[Table]:
         return [_reviews(obj.reviews.all())]
@@ -171,7 +178,7 @@ class VerdictAdmin(HistoryAdmin):
     """What a person says of an analysis; it is read beside the answer that it judges."""
 
     patient_path = "analysis__scan__case__patient"
-    readonly_fields = ("case",)
+    readonly_fields: ClassVar[tuple[str, ...]] = ("case",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         found: QuerySet[Any] = super().get_queryset(request)
@@ -193,13 +200,21 @@ class ReviewAdmin(VerdictAdmin):
         "case",
         ("reviewer", "blind"),
         ("verdict", "label"),
-        ("wrong_region", "region"),
+        ("wrong_region", "elsewhere"),
         "comment",
         "created_at",
     )
+    readonly_fields = (*VerdictAdmin.readonly_fields, "elsewhere")
     list_display = ("__str__", "analysis", "case", "verdict", "label", "reviewer", "created_at")
     list_filter = ("verdict", "label", "created_at")
     list_select_related = ("analysis__scan__case", "reviewer")
+
+    @admin.display(description=_("region"))
+    def elsewhere(self, review: Review) -> str:
+        if not review.region:
+            return "-"
+        told = {"number": review.region["slice"] + 1, "box": ", ".join(map(str, review.region["box"]))}
+        return _("slice %(number)s: %(box)s") % told
 
 
 @admin.register(Adjudication)

@@ -65,7 +65,8 @@ class UserAdmin(AdministratorsAdmin):
 
     @admin.display(description=_("roles"))
     def roles(self, user: User) -> str:
-        return ", ".join(sorted(group.name for group in user.groups.all() if group.name in Role.values))
+        names = (group.name for group in user.groups.all())
+        return ", ".join(sorted(str(Role(name).label) for name in names if name in Role.values))
 
     @admin.display(description=_("departments"))
     def departments(self, user: User) -> str:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.apps import apps
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.contrib.auth.models import Group
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -47,8 +49,15 @@ class AuditEventAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("about"))
     def about(self, event: AuditEvent) -> str:
-        return f"{event.object_type} {event.object_id[:SHOWN_DIGITS]}".strip()
+        return f"{_kind_words(event.object_type)} {event.object_id[:SHOWN_DIGITS]}".strip()
 
     @admin.display(description=_("case"))
     def case(self, event: AuditEvent) -> SafeString | str:
         return link(Case(pk=event.case_id)) if event.case_id else "-"
+
+
+def _kind_words(kind: str) -> str:
+    """What the table of that name is called in the reader's language."""
+    tables: list[type[Model]] = [*apps.get_app_config("classifier").get_models(), Group]
+    names = {table._meta.model_name: table._meta.verbose_name for table in tables}
+    return str(names.get(kind, kind))

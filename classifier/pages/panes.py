@@ -91,16 +91,19 @@ class Pane:
 
 
 def pane_of(result: Result, *, number: int, slice_text: str = "", analysis_id: str = "") -> Pane:
-    """``slice_text`` counts from 1, as people do; what is not understood shows the slice that decided.
+    """Where ``slice_text`` names no slice, the one that decided is shown.
 
     ``analysis_id`` names an earlier analysis of the scan; the latest is shown where it names none.
     """
     known = (result.analysis, *result.earlier)
     analysis = next((one for one in known if str(one.pk) == analysis_id), result.analysis)
     index = result.slice_shown if analysis.slice_index is None else analysis.slice_index
-    if slice_text.isdecimal():
-        index = max(0, min(int(slice_text), result.slices) - 1)
-    return Pane(number, result, analysis, index)
+    return Pane(number, result, analysis, slice_named(slice_text, result, otherwise=index))
+
+
+def slice_named(text: str, result: Result, *, otherwise: int) -> int:
+    """The slice that ``text`` names, counted from 0, or the nearest there is; ``text`` counts from 1."""
+    return max(0, min(int(text), result.slices) - 1) if text.isdecimal() else otherwise
 
 
 def curve_of(rows: Sequence[Mapping[str, Any]]) -> Curve:

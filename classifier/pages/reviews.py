@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods
 
 from classifier.errors import NotAllowed, UserFacingError
 from classifier.models import Analysis
+from classifier.pages.panes import slice_named
 from classifier.pages.reading_forms import AdjudicationForm, ReviewForm
 from classifier.pages.requests import SignedInRequest, form_data, page_actor
 from classifier.services import reading, reports, results, reviews
@@ -68,7 +69,8 @@ def _found(request: SignedInRequest, analysis_id: uuid.UUID) -> Analysis:
 
 def _facts(request: SignedInRequest, analysis: Analysis) -> dict[str, Any]:
     result = results.scan_result(actor=page_actor(request), scan=analysis.scan)
-    return {"analysis": analysis, "case": analysis.scan.case, "result": result, "index": result.slice_shown}
+    index = slice_named(request.GET.get("slice", ""), result, otherwise=result.slice_shown)
+    return {"analysis": analysis, "case": analysis.scan.case, "result": result, "index": index}
 
 
 def _field_of(error: UserFacingError, form: ReviewForm) -> str | None:

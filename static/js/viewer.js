@@ -122,8 +122,9 @@ function follow(from) {
   remember();
 }
 
-// The address leads back to this slice.
+// The address leads back to this slice, and a reader who says where the finding is instead begins at it.
 function remember() {
+  for (const link of document.querySelectorAll("[data-slice-link]")) link.search = `slice=${panes[0].index + 1}`;
   clearTimeout(remember.later);
   remember.later = setTimeout(() => {
     const here = new URL(location.href);

@@ -161,7 +161,7 @@ def test_probabilities_are_told_as_on_the_pages_and_never_as_certain(
     request_analysis(actor=as_alice, scan=history.scan)
     analysis = worker.finish(history.scan, prediction(probabilities=shares, tumour_probability=0.9998))
     page = browser(otto).get(address(Analysis, "change", analysis.pk)).content.decode()
-    assert all(told in page for told in ("glioma &gt;99%", "notumor &lt;1%", "pituitary 0%"))
+    assert all(told in page for told in ("Glioma &gt;99%", "No tumour &lt;1%", "Pituitary tumour 0%"))
 
 
 def test_a_refused_analysis_tells_no_probability_of_a_tumour(

@@ -46,7 +46,7 @@ def _answer(key: uuid.UUID, slices: int) -> None:
 def _prediction(count: int) -> dict[str, Any]:
     from tests.worker import PROBABILITIES, outlined
 
-    suspicion = [0.02, 0.03, 0.05, 0.08, 0.15, 0.42, 0.88, 0.97, 0.91, 0.35, 0.1, 0.04]
+    suspicion = [0.02, 0.03, 0.05, 0.08, 0.15, 0.42, 0.88, 0.997, 0.91, 0.35, 0.1, 0.04]
     suspicion += [0.02] * (count - SLICES)
     slices = [
         {

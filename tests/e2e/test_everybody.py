@@ -65,6 +65,18 @@ def test_paper_has_the_answer_and_no_buttons(at_work: Page, case: str) -> None:
     assert page.evaluate(ground) == "light"
 
 
+def test_paper_has_nothing_to_fill_in(at_work: Page, portal: RunningPortal, case: str) -> None:
+    page = at_work
+    page.get_by_role("link", name="Say where it is instead").click()
+    expect(page.get_by_label("Where it is instead")).to_be_visible()
+    page.emulate_media(media="print")
+    for address in (page.url, portal.url):
+        page.goto(address)
+        expect(page.get_by_role("heading", level=1)).to_be_visible()
+        for one in page.locator("main :is(form.review-form, .button)").all():
+            expect(one).to_be_hidden()
+
+
 def test_picture_and_answer_stand_on_the_first_sheet(at_work: Page, case: str) -> None:
     [sheet] = pypdf.PdfReader(io.BytesIO(at_work.pdf(format="A4", margin=MARGIN))).pages
     assert "tumour probability" in sheet.extract_text()

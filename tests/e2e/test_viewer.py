@@ -95,7 +95,7 @@ def test_slices_scroll_by_key_wheel_slider_and_curve(stage: Locator, at_work: Pa
     at_work.keyboard.press("d")
     at_slice(stage, DECIDED)
     expect(at_work).to_have_url(re.compile(f"slice={DECIDED + 1}$"))
-    expect(at_work.locator("[data-said]")).to_have_text(f"Slice {DECIDED + 1} of 12, suspicion 97%")
+    expect(at_work.locator("[data-said]")).to_have_text(f"Slice {DECIDED + 1} of 12, suspicion >99%")
 
 
 @pytest.mark.parametrize("size", [(1280, 800), (1366, 768), (1440, 900), (1920, 1080)])
@@ -209,6 +209,21 @@ def test_a_box_drawn_beside_black_margins_is_where_it_was_drawn(stage: Locator, 
     at_work.mouse.move(*corners[1])
     at_work.mouse.up()
     expect(at_work.get_by_label("Where it is instead")).to_have_value(f"{DECIDED + 1}: 12, 12, 36, 24")
+
+
+def test_a_reader_says_where_it_is_instead_on_the_slice_they_look_at(stage: Locator, at_work: Page) -> None:
+    stage.press("Home")
+    at_slice(stage, 0)
+    at_work.get_by_role("link", name="Say where it is instead").click()
+    at_work.get_by_role("link", name="Next slice").click()
+    expect(at_work.get_by_text(f"slice 2 of {SLICES}")).to_be_visible()
+    frame = at_work.locator(".draw-layer").bounding_box()
+    assert frame
+    at_work.mouse.move(frame["x"] + frame["width"] / 2, frame["y"] + frame["height"] / 2)
+    at_work.mouse.down()
+    at_work.mouse.move(frame["x"] + frame["width"] / 2 + 40, frame["y"] + frame["height"] / 2 + 40)
+    at_work.mouse.up()
+    expect(at_work.get_by_label("Where it is instead")).to_have_value(re.compile("^2: "))
 
 
 def test_the_keys_of_the_viewer_are_told_with_all_others(stage: Locator, at_work: Page) -> None:

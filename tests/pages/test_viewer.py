@@ -179,6 +179,32 @@ def test_without_scripts_there_is_the_picture_and_a_way_to_the_next(browser: Cli
     assert {link.get("href") for link in page.all("a")} >= {"?slice=4", "?slice=6"}
 
 
+def test_without_scripts_the_outline_lies_over_its_slices(browser: Client, seen: Scan) -> None:
+    """Not with them: the viewer draws it itself, and every picture that is fetched is a recorded look."""
+    border = reverse("border", args=[seen.analyses.get().pk, 11])
+    outlined_slice = viewer(browser, seen, slice="12").content.decode()
+    assert re.search(f'<noscript><img class="picture-border" src="{border}[^>]*></noscript>', outlined_slice)
+    assert "picture-border" not in viewer(browser, seen, slice="5").content.decode()
+
+
+def test_where_the_finding_is_instead_can_be_shown_on_any_slice(browser: Client, seen: Scan) -> None:
+    """The slice that decided is the one that a reader who calls it wrong is least sure of."""
+    analysis = seen.analyses.get()
+    address = reverse("review", args=[analysis.pk])
+    assert f'href="{address}?slice=5" data-slice-link' in viewer(browser, seen, slice=5).content.decode()
+    for asked, shown in (("5", 5), ("", 12), ("99", 20), ("left", 12)):
+        page = browser.get(address, {"slice": asked}).content.decode()
+        assert f'data-slice="{shown}"' in page
+        assert reverse("picture", args=[seen.pk, shown - 1]) in page
+        assert f'action="{address}?slice={shown}"' in page, "what is refused comes back with its slice"
+        assert ('href="?slice=21"' in page, f'href="?slice={shown - 1}"' in page) == (False, True)
+
+
+def test_who_decides_between_reads_finds_the_way_to_the_viewer(browser: Client, seen: Scan) -> None:
+    page = browser.get(reverse("adjudication", args=[seen.analyses.get().pk]))
+    assert "Open the viewer" in words(page)
+
+
 def test_the_size_of_the_finding_is_told_in_millimetres_or_said_to_be_in_pixels(
     browser: Client, scan: Scan, worker: Worker
 ) -> None:
