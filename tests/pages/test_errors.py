@@ -15,7 +15,7 @@ from classifier.models import Case, User
 from classifier.services.preferences import keep_preferences
 from tests.pages.reading import words
 
-CARD = "classifier.pages.model_cards.ModelVersion.objects.filter"
+CARD = "classifier.pages.model_cards.registered_version"
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def broken(browser: Client, monkeypatch: pytest.MonkeyPatch) -> Any:
     browser.raise_request_exception = False
 
     def load(error: Exception) -> tuple[Any, Any]:
-        def fail(**_: Any) -> None:
+        def fail(_version: str) -> None:
             raise error
 
         monkeypatch.setattr(CARD, fail)
