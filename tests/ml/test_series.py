@@ -121,7 +121,7 @@ def test_an_impossible_orientation_is_none(orientation: list[float]) -> None:
 def test_missing_slices_are_noted(left_out: list[int], gaps: bool) -> None:
     facts = only([data for number, data in enumerate(FILES) if number not in left_out]).image.facts
     assert facts.gaps is gaps
-    assert facts.frames == 6 - len(left_out)
+    assert (facts.frames, facts.slice_spacing_mm) == (6 - len(left_out), 4)
 
 
 def test_small_deviations_are_no_gaps() -> None:
