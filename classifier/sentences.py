@@ -1,7 +1,9 @@
-"""What `ml` and the worker say in English, in the language of whoever reads it now.
+"""What `ml` and the worker say in English and in numbers, in the language of whoever reads it now.
 
 Stored answers keep the English sentence beside its code; a page translates by the code.
 """
+
+from collections.abc import Callable, Sequence
 
 from django.utils.translation import get_language, gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
@@ -164,3 +166,27 @@ def figure_words(name: str) -> str:
     """What a card's figure, test or fact is called."""
     words = name.replace("_", " ")
     return str(FIGURES.get(name) or FACTS.get(name) or words[:1].upper() + words[1:])
+
+
+def percent(share: float | None) -> str:
+    """A share of one without false certainty: only what is 0 or 1 reads as such."""
+    if share is None:
+        return gettext("unknown")
+    if 0 < share < 0.01:
+        return gettext("<%(number)s%%") % {"number": 1}
+    if 0.99 < share < 1:
+        return gettext(">%(number)s%%") % {"number": 99}
+    return gettext("%(number)s%%") % {"number": f"{share * 100:.0f}"}
+
+
+def with_interval(
+    share: float | None,
+    interval: Sequence[float | None] | None,
+    tell: Callable[[float | None], str] = percent,
+) -> str:
+    """A share, or another figure, with its 95% interval, where there is one."""
+    low, high = interval or (None, None)
+    if low is None:
+        return tell(share)
+    told = {"share": tell(share), "low": tell(low), "high": tell(high)}
+    return gettext("%(share)s (%(low)s to %(high)s)") % told

@@ -159,7 +159,7 @@ def _sources(
     directory: Path, card: dict[str, Any], work: Path, engines: Sequence[str]
 ) -> list[tuple[str, str, Path]]:
     """(label, engine, what it loads) of these engines; the shipped file stands for its own form."""
-    from ml import export
+    from ml import conversion
 
     model = bench_engine.rebuilt(directory)
     found = []
@@ -171,7 +171,7 @@ def _sources(
             found.append((f"{label} (shipped)", "litert", directory / bundle.NETWORK))
         else:
             path = work / f"{form}.tflite"
-            path.write_bytes(export.converted(model, form))
+            path.write_bytes(conversion.converted(model, form))
             found.append((label, "litert", path))
     return found
 

@@ -7,6 +7,7 @@ import PIL.Image
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from ml import brain_extraction
 from ml.image_types import Image, Pixels
 
 SIDE: Final = 64
@@ -19,6 +20,8 @@ DARKEST, BRIGHTEST = 0.4, 2.0
 
 ENOUGH: Final = 0.05
 """Of the fullest slices' tissue; more would leave out the poles of a brain, and a tumour there."""
+ENOUGH_BRAIN: Final = 0.1
+"""The same of brain that could be told from scalp and face: a pole of four millimetres has less."""
 
 _IN_PLANE: Final = ndimage.generate_binary_structure(3, 1) & np.array([0, 1, 0], bool)[:, None, None]
 
@@ -26,15 +29,18 @@ _IN_PLANE: Final = ndimage.generate_binary_structure(3, 1) & np.array([0, 1, 0],
 def brain_slices(image: Image) -> NDArray[np.bool_]:
     """For each slice whether it lies between the first and the last that hold brain.
 
-    A slice holds brain where what lies inside of its scalp and looks like tissue has at least
-    ``ENOUGH`` of the area that it has in the fullest slices. This leaves out empty slices and scalp at
-    the ends of a volume; face and neck may stay. Of a brain without its scalp the last centimetre at
-    either end is left out. A single slice holds brain unless it is blank. All False where no slice
-    shows anything.
+    A slice of a whole head in thin slices holds brain where it has ``ENOUGH_BRAIN`` of the area of brain in
+    the fullest slices (``ml.brain_extraction``). Of other scans it holds brain where what lies inside of its
+    scalp and looks like tissue has at least ``ENOUGH`` of the area that it has in the fullest slices. This
+    leaves out empty slices and scalp at the ends of a volume; face and neck may stay, and of a brain without
+    its scalp the last centimetre at either end is left out. A single slice holds brain unless it is blank.
+    All False where no slice shows anything.
     """
-    areas = tissue_areas(image)
+    areas, enough = brain_extraction.areas(image), ENOUGH_BRAIN
+    if areas is None:
+        areas, enough = tissue_areas(image), ENOUGH
     full = np.percentile(areas, 95, method="higher")
-    inside = np.flatnonzero((areas >= ENOUGH * full) & (areas > 0))
+    inside = np.flatnonzero((areas >= enough * full) & (areas > 0))
     found = np.zeros(len(areas), bool)
     if len(inside):
         found[inside[0] : inside[-1] + 1] = True

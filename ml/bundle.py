@@ -24,7 +24,9 @@ METRICS: Final = "metrics.json"
 GOLDEN: Final = "golden.json"
 FAMILIAR: Final = "familiar.npz"
 CLOSE_UP: Final = "close_up.tflite"
-"""There, too, where the card has a ``close_up``."""
+UPRIGHT: Final = "upright.tflite"
+BESIDE: Final = {"close_up": CLOSE_UP, "upright": UPRIGHT}
+"""There, too, where the card has such a field."""
 FILES: Final = (NETWORK, WEIGHTS, CARD, METRICS, GOLDEN, FAMILIAR)
 ENGINES: Final = ("litert",)
 CARD_FIELDS: Final = frozenset(
@@ -68,8 +70,9 @@ def verify(directory: Path) -> Bundle:
     sealed = manifest.read_bytes()
     _check_files(directory, _entries(sealed))
     card = _card(directory)
-    if "close_up" in card and CLOSE_UP not in _entries(sealed):
-        raise BundleError(f"The bundle lacks {CLOSE_UP}.", code="bundle_incomplete")
+    for field, name in BESIDE.items():
+        if field in card and name not in _entries(sealed):
+            raise BundleError(f"The bundle lacks {name}.", code="bundle_incomplete")
     return Bundle(card["version"], hashlib.sha256(sealed).hexdigest(), card, directory)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from decimal import ROUND_CEILING, Decimal
 from typing import Final
 
 import numpy as np
@@ -42,16 +43,25 @@ def temperature(logits: Logits, targets: Targets) -> float:
     return round(float(np.exp(found.x)), 4)
 
 
+def threshold(tumour: NDArray[np.float64], specificity: float) -> float:
+    """The lowest threshold below which at least this share of healthy slices lies.
+
+    ``tumour`` (n,) are their probabilities of a tumour, at least one.
+    """
+    needed = int(np.ceil(round(specificity * len(tumour), 9)))
+    return float(np.nextafter(np.sort(tumour)[needed - 1], np.inf)) if needed else 0.0
+
+
 def tumour_threshold(probabilities: NDArray[np.float64], targets: Targets) -> float:
-    """The lowest tumour probability that still leaves ``SPECIFICITY`` of the healthy slices alone.
+    """The ``threshold`` of ``SPECIFICITY``, rounded up to four places.
 
     Never above one half: then the class alone decides.
     """
-    tumour = np.sort(1 - probabilities[targets == HEALTHY, HEALTHY])
+    tumour = 1 - probabilities[targets == HEALTHY, HEALTHY]
     if not tumour.size:
         return 0.5
-    allowed = tumour[min(int(np.ceil(SPECIFICITY * tumour.size)), tumour.size - 1)]
-    return round(float(np.clip(allowed, 0.02, 0.5)), 4)
+    lowest = Decimal(threshold(tumour, SPECIFICITY)).quantize(Decimal("0.0001"), ROUND_CEILING)
+    return float(np.clip(float(lowest), 0.02, 0.5))
 
 
 def margin(probabilities: NDArray[np.float64], targets: Targets) -> float:

@@ -37,16 +37,20 @@ class LiteRt:
 
     def run(self, x: NDArray[np.float32]) -> Outputs:
         """Slices (n, size, size, 1) in [0, 1], at least one, in batches of ``LARGEST_BATCH``."""
-        with self._lock:
-            parts = [self._run(x[i : i + LARGEST_BATCH]) for i in range(0, len(x), LARGEST_BATCH)]
-        return parts[0] if len(parts) == 1 else concatenated(parts)
+        return told_apart(self.tensors(x))
 
-    def _run(self, x: NDArray[np.float32]) -> Outputs:
+    def tensors(self, x: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """The network's outputs for such slices, in the order of its file."""
+        with self._lock:
+            parts = [self._invoked(x[i : i + LARGEST_BATCH]) for i in range(0, len(x), LARGEST_BATCH)]
+        return parts[0] if len(parts) == 1 else [np.concatenate(some) for some in zip(*parts, strict=True)]
+
+    def _invoked(self, x: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         self._fit(x.shape)
         self._interpreter.set_tensor(self._interpreter.get_input_details()[0]["index"], x)
         self._interpreter.invoke()
         details = self._interpreter.get_output_details()
-        return told_apart([self._interpreter.get_tensor(detail["index"]) for detail in details])
+        return [self._interpreter.get_tensor(detail["index"]) for detail in details]
 
     def _fit(self, shape: tuple[int, ...]) -> None:
         if shape[0] == self._batch:
@@ -71,12 +75,3 @@ def told_apart(found: list[NDArray[np.float32]]) -> Outputs:
     masks = [output[..., 0] for output in found if output.ndim == 4]
     flat = sorted((output for output in found if output.ndim == 2), key=lambda o: o.shape[1] != len(CLASSES))
     return Outputs(flat[0], flat[1], masks[0] if masks else None)
-
-
-def concatenated(parts: list[Outputs]) -> Outputs:
-    masks = [part.masks for part in parts if part.masks is not None]
-    return Outputs(
-        np.concatenate([part.logits for part in parts]),
-        np.concatenate([part.embeddings for part in parts]),
-        np.concatenate(masks) if masks else None,
-    )

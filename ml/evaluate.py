@@ -202,8 +202,8 @@ def _class_figures(bootstrap: Bootstrap, tables: Confusion, index: int) -> dict[
 def compare(first: Answers, second: Answers) -> dict[str, Figure]:
     """What ``second`` gains over ``first`` on the same slices: differences with paired intervals.
 
-    An interval that excludes 0 is a difference that new patients would show again. Raises ValueError
-    where the slices are not the same.
+    An interval that excludes 0 is a difference that other patients would most likely show, too. Raises
+    ValueError where the slices are not the same.
     """
     same = np.array_equal(first.targets, second.targets)
     if not same or first.groups != second.groups or first.sources != second.sources:
@@ -246,7 +246,7 @@ def answer_figures(found: Answers) -> dict[str, Any]:
     right = outcomes == names
     return {
         "coverage": statistics.rounded(float(answered.mean())),
-        "accuracy_when_answered": statistics.rounded(float(right.sum() / max(answered.sum(), 1))),
+        "accuracy_when_answered": statistics.rounded(float(statistics.divided(right.sum(), answered.sum()))),
         "uncertain": int(np.sum(outcomes == UNCERTAIN)),
         "refused": int(np.sum(outcomes == REFUSED)),
         "tumours_called_notumor": int(np.sum(sick & (outcomes == CLASSES[HEALTHY]))),

@@ -1,25 +1,25 @@
 """From a training run to a sealed bundle: calibrate, convert, compare, measure, describe."""
 
-import contextlib
-import io
 import json
 import logging
 import platform
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
 from ml import (
     bundle,
     calibrate,
+    conversion,
+    datasets,
     decision,
     familiarity,
     networks,
@@ -29,6 +29,8 @@ from ml import (
     report,
     starting,
     train,
+    upright,
+    upright_training,
 )
 from ml.bundle import Bundle
 from ml.decision import Familiar
@@ -40,8 +42,8 @@ from ml.recipe import Recipe, joined, parse
 
 log = logging.getLogger(__name__)
 
-LARGEST_DIFFERENCE: Final = 0.01
-FORMS: Final = ("int8", "float16", "float32")
+Run = Callable[[NDArray[np.float32]], Outputs]
+
 AGGREGATION: Final[dict[str, Any]] = {"method": "run", "slices": 3, "kinds": "all", "thickness": 4.0}
 """How the slices of a scan become one answer, chosen by ``python -m ml aggregate`` and ``whole-heads``."""
 
@@ -114,7 +116,8 @@ def _twin(recipe: Recipe, calibrated_by: Path | None) -> Bundle | None:
         raise _uncalibrated("Nothing was held out: another bundle must calibrate this one.")
     twin = bundle.verify(calibrated_by)
     known = parse(twin.version, twin.card["recipe"])
-    if known.data.fold < 0 or _alike(known) != _alike(recipe):
+    same = _alike(known) == _alike(recipe) and known.upright == recipe.upright
+    if known.data.fold < 0 or not same:
         raise _uncalibrated(f"{twin.version} has other networks or slices, or held nothing out itself.")
     return twin
 
@@ -163,12 +166,14 @@ def _made_near(draft: Path, run: Path, near: Recipe, data: Path, twin: Bundle | 
     held = _near_twin(near, twin)
     model = networks.build(near.network)
     networks.load(model, near.network, [run / starting.RUN_WEIGHTS])
-    _save_rounded(model, near, draft.parent / bundle.WEIGHTS)
+    conversion.save_rounded(model, near, draft.parent / bundle.WEIGHTS)
     return {
         "close_up": {
             "input_size": near.network.size,
             "parameters": model.count_params(),
-            "weights_stored_as": _smallest_faithful(model, held, data, draft / bundle.CLOSE_UP),
+            "weights_stored_as": conversion.smallest_faithful(
+                model, _validation(held, data).pictures, draft / bundle.CLOSE_UP
+            ),
             "recipe": near.as_dict(),
         }
     }
@@ -194,14 +199,15 @@ def _fill(
 ) -> None:
     model = networks.build(recipe.network)
     networks.load(model, recipe.network, [run / starting.RUN_WEIGHTS for run in runs])
-    _save_rounded(model, recipe, draft / bundle.WEIGHTS)
+    conversion.save_rounded(model, recipe, draft / bundle.WEIGHTS)
     held = parse("twin", twin.card["recipe"]) if twin else recipe
-    form = _smallest_faithful(model, held, data, draft / bundle.NETWORK)
-    engine = LiteRt(draft / bundle.NETWORK, threads=2)
-    familiar = familiarity.learnt(_embed(engine), recipe, data)
+    form = conversion.smallest_faithful(model, _validation(held, data).pictures, draft / bundle.NETWORK)
+    laid = _fill_upright(draft, recipe, held, data) if recipe.upright else {}
+    run = _served(draft, recipe)
+    familiar = familiarity.learnt(_embed(run), recipe, data)
     familiar.save(draft / bundle.FAMILIAR)
-    calibration = _taken_over(twin) if twin else _calibrate(engine, familiar, recipe, data)
-    chosen = {"weights_stored_as": form, **calibration, **close_up}
+    calibration = _taken_over(twin) if twin else _calibrate(run, familiar, recipe, data)
+    chosen = {"weights_stored_as": form, **calibration, **close_up, **laid}
     card = _card(draft.name, recipe, chosen)
     _write(draft / bundle.CARD, card)
     _write(draft / bundle.GOLDEN, _golden(draft, card))
@@ -214,60 +220,27 @@ def _fill(
     Predictor.load(draft).warm_up()
 
 
-def _save_rounded(model: Any, recipe: Recipe, path: Path) -> None:
-    """Half the bytes: the weights in 16 bits, which ``model`` then has, too.
-
-    Converters fold normalisation into the convolution before it and round afterwards. Here it is the
-    same order, so that a file with 16 bits holds these very numbers.
-    """
-    networks.fold(model)
-    half = networks.build(recipe.network, precision="float16")
-    half.set_weights(model.get_weights())
-    half.save_weights(path)
-    model.load_weights(path)
-
-
-def _smallest_faithful(model: Any, recipe: Recipe, data: Path, path: Path) -> str:
-    """Convert to the smallest form that keeps classes, probabilities and outlines; returns its name.
-
-    A class may change where its lead is so small that the answer is "uncertain" in any case.
-    """
-    pictures = _validation(recipe, data).pictures
-    reference = train.outputs(model, pictures)
-    for form in FORMS:
-        path.write_bytes(converted(model, form))
-        moved, changed, shifted = _differences(reference, LiteRt(path, threads=2).run(_scaled(pictures)))
-        log.info(
-            "%s: largest difference %.4f, outlines %.4f, %d classes changed", form, moved, shifted, changed
-        )
-        if not changed and max(moved, shifted) <= LARGEST_DIFFERENCE:
-            return form
-    raise BundleError(f"LiteRT moves a probability by {moved:.4f} from Keras.", code="bundle_disagrees")
+def _fill_upright(draft: Path, recipe: Recipe, held: Recipe, data: Path) -> dict[str, Any]:
+    """The network that lays pictures upright, and how often it is right about what ``held`` holds out."""
+    rows = train.learnt_and_held(recipe, data)[0]
+    pictures = datasets.pixels(data, rows, upright.SIDE)
+    model = upright_training.learnt(pictures, rows, recipe.seed)
+    path = draft / bundle.UPRIGHT
+    path.write_bytes(conversion.converted(model, "float16"))
+    others = train.learnt_and_held(held, data)[1]
+    scores = upright.scores_of(LiteRt(path, threads=2))
+    share = upright_training.right(scores, datasets.pixels(data, others, upright.SIDE))
+    return {"upright": {"parameters": model.count_params(), "right": round(share, 4)}}
 
 
-def _differences(reference: train.Outputs, found: Outputs) -> tuple[float, int, float]:
-    """Largest move of a probability, clear classes changed, and the share of points outlined otherwise."""
-    expected, other = (decision.softmax(logits, 1.0) for logits in (reference.logits, found.logits))
-    clear = np.diff(np.sort(expected)[:, -2:])[:, 0] >= calibrate.LEAST_MARGIN
-    changed = int(np.sum(clear & (expected.argmax(axis=1) != other.argmax(axis=1))))
-    shifted = 0.0
-    if reference.masks is not None and found.masks is not None:
-        outlined = (reference.masks >= 0.5) | (found.masks >= 0.5)
-        both = (reference.masks >= 0.5) & (found.masks >= 0.5)
-        shifted = float((outlined.sum() - both.sum()) / max(outlined.sum(), 1))
-    return float(np.abs(expected - other).max()), changed, shifted
-
-
-def converted(model: Any, form: str) -> bytes:
-    """The network as a LiteRT file, its weights stored in one of ``FORMS``."""
-    converter = tf.lite.TFLiteConverter.from_keras_model(model)
-    if form != "float32":
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    if form == "float16":
-        converter.target_spec.supported_types = [tf.float16]
-    # Keras prints a line for every variable of what it hands over.
-    with contextlib.redirect_stdout(io.StringIO()):
-        return bytes(converter.convert())
+def _served(draft: Path, recipe: Recipe) -> Run:
+    """What the draft's networks say of prepared pictures in the way in which a worker asks them."""
+    engine = LiteRt(draft / bundle.NETWORK, threads=2)
+    run: Run = partial(mirrored, engine.run) if recipe.mirrored else engine.run
+    if not recipe.upright:
+        return run
+    scores = upright.scores_of(LiteRt(draft / bundle.UPRIGHT, threads=2))
+    return partial(upright.laid_each, scores, run)
 
 
 def _validation(recipe: Recipe, data: Path) -> train.Validation:
@@ -278,13 +251,12 @@ def _taken_over(twin: Bundle) -> dict[str, Any]:
     return {**{key: twin.card[key] for key in CALIBRATION}, "calibrated_by": twin.version}
 
 
-def _calibrate(engine: LiteRt, familiar: Familiar, recipe: Recipe, data: Path) -> dict[str, Any]:
+def _calibrate(run: Run, familiar: Familiar, recipe: Recipe, data: Path) -> dict[str, Any]:
     """Temperature and thresholds, all from the slices held out of training."""
     pictures, targets, masks = _validation(recipe, data)
-    x = _scaled(pictures)
-    found = mirrored(engine.run, x) if recipe.mirrored else engine.run(x)
+    found = run(conversion.scaled(pictures))
     temperature, thresholds = calibrate.answering(found.logits, targets)
-    thresholds |= familiarity.limits(familiar, _embed(engine), recipe, data)
+    thresholds |= familiarity.limits(familiar, _embed(run), recipe, data)
     if found.masks is not None:
         thresholds |= calibrate.outline(found.masks, masks, targets)
     probabilities = decision.softmax(found.logits, temperature)
@@ -292,17 +264,13 @@ def _calibrate(engine: LiteRt, familiar: Familiar, recipe: Recipe, data: Path) -
     return {
         "temperature": temperature,
         "thresholds": thresholds,
-        "specific_threshold": operating.threshold(healthy),
+        "specific_threshold": calibrate.threshold(healthy, operating.SPECIFICITY),
         "validation_slices": len(targets),
     }
 
 
-def _embed(engine: LiteRt) -> familiarity.Embed:
-    return lambda pictures: engine.run(_scaled(pictures)).embeddings
-
-
-def _scaled(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-    return pictures[..., np.newaxis].astype(np.float32) / np.float32(255)
+def _embed(run: Run) -> familiarity.Embed:
+    return lambda pictures: run(conversion.scaled(pictures)).embeddings
 
 
 def _golden(draft: Path, card: dict[str, Any]) -> dict[str, Any]:
@@ -312,7 +280,11 @@ def _golden(draft: Path, card: dict[str, Any]) -> dict[str, Any]:
     if "close_up" in card:
         x = reference.prepared(reference.INPUT, card["close_up"]["input_size"])
         near = LiteRt(draft / bundle.CLOSE_UP).run(x).masks
-    found = reference.answer(whole, card["temperature"], near if near is None else near[0])
+    turns = None
+    if "upright" in card:
+        scores = upright.scores_of(LiteRt(draft / bundle.UPRIGHT))
+        turns = upright.of_reference(scores, reference.INPUT)
+    found = reference.answer(whole, card["temperature"], near if near is None else near[0], turns)
     return {"input": reference.INPUT, "tolerance": reference.TOLERANCE, **found}
 
 

@@ -18,10 +18,10 @@ from scipy import ndimage
 from sklearn.decomposition import PCA
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from ml import bundle, datasets, images, outlines, preprocess
@@ -29,8 +29,9 @@ from ml.datasets import DataError, Row
 from ml.engine import LiteRt
 from ml.image_types import Pixels
 from ml.labels import NO_TUMOUR
+from ml.operating import area
 from ml.outlines import Mask
-from ml.statistics import Bootstrap, Values, divided
+from ml.statistics import Bootstrap
 
 FOLDS: Final = 5
 REPEATS: Final = 4
@@ -90,36 +91,32 @@ def judged(values: Table, high: NDArray[np.bool_], model: Pipeline) -> dict[str,
     """AUROC of scores that each patient got from models without that patient, its interval from a
     bootstrap over patients, and how often shuffled grades do as well."""
     scores = held_out_scores(values, high, model)
-    measured = Bootstrap([str(n) for n in range(len(high))]).weighted(auroc(scores, high), len(high))
+    measured = Bootstrap([str(n) for n in range(len(high))]).weighted(area(scores, high), len(high))
     random = np.random.default_rng(SEED)
     shuffled = [random.permutation(high) for _ in range(PERMUTATIONS)]
+    reached = _reached(scores, high)
     as_good = sum(
-        roc_auc_score(grades, held_out_scores(values, grades, model)) >= measured["value"]
+        _reached(held_out_scores(values, grades, model), grades) >= reached
         for grades in tqdm(shuffled, desc="shuffled grades", disable=None)
     )
     p = (1 + as_good) / (1 + PERMUTATIONS)
     return {"auroc": measured["value"], "interval": measured["interval"], "p": round(p, 4)}
 
 
+def _reached(scores: Table, high: NDArray[np.bool_]) -> float:
+    return float(area(scores, high)(np.ones((1, len(high))))[0])
+
+
 def held_out_scores(values: Table, high: NDArray[np.bool_], model: Pipeline) -> Table:
     """The mean over REPEATS of log odds from the FOLDS-fold model that has not seen the patient."""
     scores = np.zeros(len(high))
-    for repeat in range(REPEATS):
-        folds = StratifiedKFold(FOLDS, shuffle=True, random_state=SEED + repeat)
-        for learn, judge in folds.split(values, high):
-            scores[judge] += model.fit(values[learn], high[learn]).decision_function(values[judge])
+    # Threads wait for each other longer than matrices of so few patients take.
+    with threadpool_limits(1):
+        for repeat in range(REPEATS):
+            folds = StratifiedKFold(FOLDS, shuffle=True, random_state=SEED + repeat)
+            for learn, judge in folds.split(values, high):
+                scores[judge] += model.fit(values[learn], high[learn]).decision_function(values[judge])
     return np.asarray(scores / REPEATS)
-
-
-def auroc(scores: Table, high: NDArray[np.bool_]) -> Any:
-    """The area under the curve as a statistic of weights (any number, patients)."""
-    wins = (scores[high][:, None] > scores[~high]) + 0.5 * (scores[high][:, None] == scores[~high])
-
-    def statistic(weights: Values) -> Values:
-        above, below = weights[:, high], weights[:, ~high]
-        return divided(np.einsum("ki,ij,kj->k", above, wins, below), above.sum(1) * below.sum(1))
-
-    return statistic
 
 
 def ships(models: dict[str, dict[str, Any]]) -> bool:

@@ -18,15 +18,6 @@ SPECIFICITY: Final = 0.95
 PREVALENCES: Final = (0.01, 0.05, 0.2)
 
 
-def threshold(tumour: NDArray[np.float64], specificity: float = SPECIFICITY) -> float:
-    """The lowest threshold that calls at least this share of healthy slices ``notumor``.
-
-    ``tumour`` (n,) are their probabilities of a tumour, at least one.
-    """
-    needed = int(np.ceil(round(specificity * len(tumour), 9)))
-    return float(np.nextafter(np.sort(tumour)[needed - 1], np.inf)) if needed else 0.0
-
-
 def at(found: Answers, limit: float) -> dict[str, Any]:
     """Tumours called ``notumor`` and specificity at one threshold."""
     bootstrap, negative = Bootstrap(found.groups), found.tumour < limit

@@ -11,7 +11,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from ml import aggregate, brain, bundle, close_ups, decision, findings, preprocess, reference
+from ml import aggregate, brain, bundle, close_ups, decision, findings, preprocess, reference, upright
 from ml.aggregate import Aggregation, Scan, Slices
 from ml.bundle import Bundle
 from ml.decision import HEALTHY, REASONS, Familiar, Thresholds
@@ -21,6 +21,7 @@ from ml.findings import Finding, Mask
 from ml.image_types import Facts, Image, Pixels
 from ml.labels import CLASSES, NO_TUMOUR, REFUSED, UNCERTAIN
 from ml.preprocess import Geometry
+from ml.upright import Pose, Scores
 
 NOTICE: Final = "Research use only. Not a medical device."
 
@@ -28,6 +29,9 @@ NO_BRAIN: Final = "no_brain"
 
 VOLUME: Final = 8
 """Fewer slices are pictures that somebody chose, and each of them is judged."""
+
+GLANCES: Final = 9
+"""Slices of a scan, at most, that tell which way up it lies."""
 
 Progress = Callable[[int, int], None]
 """Called with the number of slices judged and of all slices."""
@@ -161,6 +165,7 @@ class Predictor:
         self._familiar = Familiar.load(sealed.directory / bundle.FAMILIAR)
         self._engine = LiteRt(sealed.directory / bundle.NETWORK, threads=threads)
         self._near = _Near.of(sealed, threads)
+        self._scores = _scores(sealed, threads)
 
     @classmethod
     def load(cls, directory: Path, *, threads: int = 1) -> Self:
@@ -179,7 +184,8 @@ class Predictor:
         near = None
         if self._near is not None:
             near = self._near.outline(reference.prepared(golden["input"], self._near.size)[0])
-        if not reference.agrees(golden, reference.answer(whole, self._temperature, near)):
+        turns = upright.of_reference(self._scores, golden["input"]) if self._scores else None
+        if not reference.agrees(golden, reference.answer(whole, self._temperature, near, turns)):
             raise BundleError(
                 "The model does not give its own reference answer on this machine.",
                 code="bundle_incompatible",
@@ -198,25 +204,36 @@ class Predictor:
     def _judge_all(self, image: Image, clock: _Clock, progress: Progress | None) -> list[_Judged]:
         judged: list[_Judged] = []
         shown, total = _brain(image), len(image.slices)
+        pose = self._pose(image, np.flatnonzero(shown))
         for start in range(0, total, LARGEST_BATCH):
             batch = slice(start, start + LARGEST_BATCH)
-            judged += self._judge(image.slices[batch], shown[batch], clock)
+            judged += self._judge(image.slices[batch], shown[batch], pose, clock)
             if progress is not None:
                 progress(len(judged), total)
         return judged
 
-    def _judge(self, slices: Sequence[Pixels], shown: Sequence[bool], clock: _Clock) -> list[_Judged]:
+    def _pose(self, image: Image, shown: NDArray[np.intp]) -> Pose:
+        """How the slices of an image lie, told by some of those that show brain."""
+        if self._scores is None:
+            return upright.AS_IT_IS
+        some = np.linspace(0, len(shown) - 1, min(len(shown), GLANCES)).round().astype(int)
+        glances = [preprocess.prepare(image.slices[index], upright.SIDE) for index in shown[some]]
+        return upright.pose(self._scores, np.stack(glances))
+
+    def _judge(
+        self, slices: Sequence[Pixels], shown: Sequence[bool], pose: Pose, clock: _Clock
+    ) -> list[_Judged]:
         prepared = [preprocess.prepare_with_geometry(pixels, self._size) for pixels in slices]
         unusable = [
             decision.unusable(pixels) if brain_here else NO_BRAIN
             for pixels, brain_here in zip(slices, shown, strict=True)
         ]
         clock.stop("preprocess")
-        outputs = self._run(np.stack([x for x, _ in prepared]))
+        outputs = self._run(pose.laid(np.stack([x for x, _ in prepared])))
         probabilities = decision.softmax(outputs.logits, self._temperature)
         refusals = decision.refusals(unusable, outputs.embeddings, self._familiar, self.thresholds)
         clock.stop("inference")
-        masks = outputs.masks if outputs.masks is not None else [None] * len(slices)
+        masks = pose.back(outputs.masks) if outputs.masks is not None else [None] * len(slices)
         judged = [
             self._outlined(p, refusal, mask, geometry, pixels.shape)
             for p, refusal, mask, (_, geometry), pixels in zip(
@@ -278,6 +295,7 @@ class Predictor:
         thick, thin = (self._aggregation.of(len(slices.tumour), one) for one in (spacing_mm, None))
         scan, outcome, reason = self._decided(slices, thick)
         if outcome == NO_TUMOUR and thick != thin:
+            thin = replace(thin, outlined=max(thin.outlined, thin.slices))
             closer, suspected, why = self._decided(slices, thin)
             if suspected != NO_TUMOUR:
                 return closer, UNCERTAIN, why if why == "mask_disagrees" else "few_slices"
@@ -313,6 +331,13 @@ class Predictor:
             finding=_finding(masks, index, judged, image.facts),
             masks=masks,
         )
+
+
+def _scores(sealed: Bundle, threads: int) -> Scores | None:
+    """Those of the bundle's network that tells which way up a picture lies, if it has one."""
+    if "upright" not in sealed.card:
+        return None
+    return upright.scores_of(LiteRt(sealed.directory / bundle.UPRIGHT, threads=threads))
 
 
 def _brain(image: Image) -> list[bool]:

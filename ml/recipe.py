@@ -98,7 +98,8 @@ class Training:
 
 @dataclass(frozen=True)
 class Recipe:
-    """``mirrored``: the answer is the mean over a slice and its mirror image."""
+    """``mirrored``: the answer is the mean over a slice and its mirror image. ``upright``: slices are laid
+    upright before they are answered."""
 
     name: str
     seed: int
@@ -107,6 +108,7 @@ class Recipe:
     training: Training
     augment: Mapping[str, Any] = field(default_factory=dict)
     mirrored: bool = False
+    upright: bool = False
 
     @property
     def close_up(self) -> bool:
@@ -154,6 +156,7 @@ def parse(name: str, values: Mapping[str, Any]) -> Recipe:
             training=Training(**{**values["training"], **_tuples(values["training"], "sizes", "teachers")}),
             augment=dict(values.get("augment", {})),
             mirrored=bool(values.get("mirrored", False)),
+            upright=bool(values.get("upright", False)),
         )
     except (KeyError, TypeError) as error:
         raise RecipeError(f"Recipe {name}: {error}") from None

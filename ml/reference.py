@@ -31,17 +31,24 @@ def prepared(shown: Mapping[str, Any], size: int) -> NDArray[np.float32]:
     return preprocess.prepare(picture(**shown), size)[np.newaxis]
 
 
-def answer(found: Outputs, temperature: float, near: NDArray[np.float32] | None = None) -> dict[str, Any]:
+def answer(
+    found: Outputs,
+    temperature: float,
+    near: NDArray[np.float32] | None = None,
+    turns: NDArray[np.float32] | None = None,
+) -> dict[str, Any]:
     """What a bundle says of the picture, by name and ready for JSON.
 
     ``found`` is what the network of whole slices says, ``near`` what that of close-ups does, the whole
-    picture taken for one. Of masks the means over ``GRID`` by ``GRID`` fields, none where there is no mask.
+    picture taken for one, and ``turns`` (4,) how upright its quarter turns seem. Of masks the means over
+    ``GRID`` by ``GRID`` fields, none where there is no mask.
     """
     probabilities = decision.softmax(found.logits, temperature)[0]
     masks = {"outline": found.masks if found.masks is None else found.masks[0], "close_up": near}
     return {
         "probabilities": {name: round(float(p), 6) for name, p in zip(CLASSES, probabilities, strict=True)},
         **{name: _fields(mask) for name, mask in masks.items() if mask is not None},
+        **({} if turns is None else {"turns": [round(float(score), 4) for score in turns]}),
     }
 
 

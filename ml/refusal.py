@@ -86,7 +86,7 @@ def _wins(familiar: Familiar, limits: Limits, others: Embeddings, brains: Embedd
 def _figures(evidence: Evidence, wins: NDArray[np.float64], refused: NDArray[np.bool_]) -> dict[str, Figure]:
     """Patients and pictures are drawn independently."""
     brains = Bootstrap(evidence.groups)
-    pictures = Bootstrap([str(index) for index in range(len(wins))])
+    pictures = Bootstrap([str(index) for index in range(len(wins))], statistics.SEED + 1)
     here, there = brains.weights(), pictures.weights()
     won = np.einsum("bj,bj->b", there @ wins, here)
     spread = statistics.divided(won, here.sum(axis=1) * there.sum(axis=1))

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ml import (
     bundle,
+    calibrate,
     confidence,
     datasets,
     evaluate,
@@ -169,7 +170,10 @@ def _patients(sets: Sets) -> dict[str, Any]:
 
 def _operating(sets: Sets, limit: float | None) -> dict[str, Any]:
     both = {name: found for name, found in sets.items() if found.sick.any() and not found.sick.all()}
-    own = {name: operating.threshold(found.tumour[~found.sick]) for name, found in both.items()}
+    own = {
+        name: calibrate.threshold(found.tumour[~found.sick], operating.SPECIFICITY)
+        for name, found in both.items()
+    }
     itself = {
         name: {**operating.at(found, own[name]), "roc_area": operating.roc_area(found)}
         for name, found in both.items()

@@ -19,13 +19,16 @@ Statistic = Callable[[Values], Values]
 
 
 class Bootstrap:
-    """Groups (patients) drawn with replacement, the same draws for every figure of the same slices."""
+    """Groups (patients) drawn with replacement, the same draws for every figure of the same slices.
 
-    def __init__(self, groups: Sequence[str]) -> None:
+    Draws of as many groups are the same ones with the same ``seed``.
+    """
+
+    def __init__(self, groups: Sequence[str], seed: int = SEED) -> None:
         names, self._places = np.unique(np.asarray(groups, dtype=np.str_), return_inverse=True)
         self.groups = len(names)
         chances = np.full(self.groups, 1 / max(self.groups, 1))
-        draw = np.random.default_rng(SEED).multinomial
+        draw = np.random.default_rng(seed).multinomial
         self.counts: Values = draw(self.groups, chances, RESAMPLES).astype(np.float64)
 
     def by_group(self, values: NDArray[Any]) -> Values:

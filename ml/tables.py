@@ -16,6 +16,7 @@ SHARES: Final[Mapping[str, str]] = {
     "tumour_sensitivity": "tumours given any tumour class",
     "specificity": "healthy slices called notumor",
 }
+CERTAIN: Final = ("0.000", "-0.000", "1.000")
 
 
 @dataclass(frozen=True)
@@ -52,10 +53,11 @@ def shown(figure: Any) -> str:
 
 
 def short(value: float | None) -> str:
-    """Three places without the zero before the point, or a dash."""
+    """Three places without the zero before the point, or a dash; four where three read as all or none."""
     if value is None:
         return "-"
-    return f"{value:.3f}".replace("0.", ".", 1) if abs(value) < 1 else f"{value:.3f}"
+    places = 4 if f"{value:.3f}" in CERTAIN and value not in (0, 1) else 3
+    return f"{value:.{places}f}".replace("0.", ".", 1) if abs(value) < 1 else f"{value:.{places}f}"
 
 
 def of_runs(runs: Mapping[str, Metrics], measures: Sequence[str] = tuple(SHARES)) -> Table:

@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from ml import datasets, decision, images
+from ml import datasets, decision, images, tables
 from ml.aggregate import Aggregation, Scan, Slices, aggregate
 from ml.datasets import DataError, Row
 from ml.decision import HEALTHY, Thresholds
 from ml.images import Facts, Image
 from ml.labels import CLASSES, NO_TUMOUR, REFUSED
 from ml.predictor import Predictor
-from ml.statistics import Bootstrap, Figure
+from ml.statistics import Bootstrap
 
 SHORTEST: Final = 5
 CANDIDATES: Final = (
@@ -202,10 +202,5 @@ def as_markdown(judged: Judged, candidates: Sequence[dict[str, Any]]) -> str:
 
 def _row(one: dict[str, Any]) -> str:
     method = ", ".join(str(value) for value in one["aggregation"].values())
-    figures = [_in_words(one[column]) for column in COLUMNS]
-    return " | ".join([method, *figures, f"{one['all_found_threshold']:.3f}", str(one["refused"])])
-
-
-def _in_words(figure: Figure) -> str:
-    low, high = figure["interval"]
-    return "-" if figure["value"] is None else f"{figure['value']:.3f} [{low:.3f}, {high:.3f}]"
+    figures = [tables.shown(one[column]) for column in (*COLUMNS, "all_found_threshold", "refused")]
+    return " | ".join([method, *figures])

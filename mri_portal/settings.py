@@ -44,12 +44,13 @@ def _embedded_secret_key() -> str:
     return path.read_text(encoding="utf-8")
 
 
-def _address(name: str, embedded_default: str) -> str:
+def _needed(name: str, embedded_default: str) -> str:
+    """Production must be told it."""
     return env.text(name) if PRODUCTION else env.text(name, embedded_default)
 
 
 # --- Secrets and hosts -------------------------------------------------------------------------
-SECRET_KEY = env.text("PORTAL_SECRET_KEY") if PRODUCTION else env.text("PORTAL_SECRET_KEY", "")
+SECRET_KEY = _needed("PORTAL_SECRET_KEY", "")
 if PRODUCTION and len(SECRET_KEY) < 50:
     raise ImproperlyConfigured("PORTAL_SECRET_KEY must have at least 50 characters in production.")
 SECRET_KEY = SECRET_KEY or _embedded_secret_key()
@@ -115,7 +116,7 @@ TEMPLATES = [
 ]
 
 # --- Database: the truth -----------------------------------------------------------------------
-DATABASE_URL = _address("DATABASE_URL", f"sqlite:///{DATA_DIR / 'portal.sqlite3'}")
+DATABASE_URL = _needed("DATABASE_URL", f"sqlite:///{DATA_DIR / 'portal.sqlite3'}")
 POSTGRESQL, SQLITE = "django.db.backends.postgresql", "django.db.backends.sqlite3"
 
 
@@ -157,7 +158,7 @@ MAX_ATTEMPTS = 3
 RING_AGAIN_AFTER = timedelta(seconds=2 * SWEEP_INTERVAL_S)
 
 # --- Queue: the doorbell -------------------------------------------------------------------------
-BROKER_URL = _address("BROKER_URL", "filesystem://")
+BROKER_URL = _needed("BROKER_URL", "filesystem://")
 _BROKER_SCHEME = urlsplit(BROKER_URL).scheme
 if _BROKER_SCHEME not in {"redis", "rediss", "filesystem"}:
     raise ImproperlyConfigured("BROKER_URL must begin with redis://, rediss:// or filesystem://.")
@@ -406,10 +407,6 @@ SPECTACULAR_SETTINGS = {
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("es", "Español")]
 LANGUAGE_COOKIE_NAME = "language"
-LANGUAGE_COOKIE_AGE = 365 * 24 * 3600
-LANGUAGE_COOKIE_HTTPONLY = True
-LANGUAGE_COOKIE_SAMESITE = "Lax"
-LANGUAGE_COOKIE_SECURE = PRODUCTION
 LOCALE_PATHS = [BASE_DIR / "locale"]
 FORMAT_MODULE_PATH = ["mri_portal.formats"]
 USE_I18N = True

@@ -23,7 +23,7 @@ def read_and_signed(analysis: Analysis, reader: User, **verdict: str) -> Signed:
     """``reader`` reads first and signs; without ``verdict`` they agree."""
     actor = Actor(user=reader, via="page")
     first = submit_review(actor=actor, analysis=analysis, **(verdict or {"verdict": "agree"}))
-    second, third = (User.objects.create(username=name) for name in ("second", "third"))
+    second, third = (User.objects.get_or_create(username=name)[0] for name in ("second", "third"))
     adjudication = Adjudication.objects.create(
         analysis=analysis,
         first_read=first,

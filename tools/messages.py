@@ -51,14 +51,17 @@ def catalogue_paths() -> list[Path]:
 
 
 def refresh(path: Path) -> None:
+    """The date of its making stays, so that a run that finds nothing new changes no file."""
     catalogue = read_catalogue(path)
-    catalogue.update(marked_strings(), no_fuzzy_matching=True, keep_user_comments=False)
+    catalogue.update(
+        marked_strings(), no_fuzzy_matching=True, keep_user_comments=False, update_creation_date=False
+    )
     catalogue.obsolete.clear()
     with path.open("wb") as file:
         write_po(file, catalogue, width=110, sort_by_file=True, include_lineno=False)
     path.with_suffix(".mo").write_bytes(compiled(catalogue))
     missing = [str(message.id) for message in catalogue if message.id and not message.string]
-    print(f"{path.relative_to(ROOT)}: {len(catalogue)} strings, {len(missing)} not translated")
+    print(f"{path.parts[-3]}: {len(catalogue)} strings, {len(missing)} not translated")
     for text in missing:
         print(f"  {text}")
 

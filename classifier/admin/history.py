@@ -16,9 +16,13 @@ from classifier.admin.links import link
 from classifier.admin.search import HELP, clinical_search
 from classifier.audit import Actor
 from classifier.models import Adjudication, Analysis, Case, Patient, Report, Review, Scan
+from classifier.sentences import percent
 from classifier.services import cases, reports, reviews, scans
 
 NEWEST_FIRST = ("-created_at", "-id")
+# An analysis of a series has an entry for each slice here, and only its own page shows any of it.
+LONG = ("slices", "finding", "timings")
+LONG_OF_ANALYSIS = tuple(f"analysis__{name}" for name in LONG)
 
 
 class HistoryAdmin(ReadOnlyAdmin):
@@ -135,9 +139,8 @@ class AnalysisAdmin(HistoryAdmin):
     list_select_related = ("scan__case__patient", "model_version")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Analysis]:
-        """Without the long columns that no page here shows."""
         found: QuerySet[Analysis] = super().get_queryset(request)
-        return found.defer("slices", "model_version__card")
+        return found.defer(*LONG, "model_version__card")
 
     @admin.display(description=_("case"))
     def case(self, analysis: Analysis) -> SafeString | str:
@@ -153,7 +156,9 @@ class AnalysisAdmin(HistoryAdmin):
 
     @admin.display(description=_("probabilities"))
     def by_class(self, analysis: Analysis) -> str:
-        return " · ".join(f"{name} {chance:.1%}" for name, chance in (analysis.probabilities or {}).items())
+        return " · ".join(
+            f"{name} {percent(chance)}" for name, chance in (analysis.probabilities or {}).items()
+        )
 
     def tables(self, obj: Analysis) -> list[Table]:
         return [_reviews(obj.reviews.all())]
@@ -162,9 +167,26 @@ class AnalysisAdmin(HistoryAdmin):
         reviews.view_analysis(actor=actor, analysis_id=obj.pk)
 
 
-@admin.register(Review)
-class ReviewAdmin(HistoryAdmin):
+class VerdictAdmin(HistoryAdmin):
+    """What a person says of an analysis; it is read beside the answer that it judges."""
+
     patient_path = "analysis__scan__case__patient"
+    readonly_fields = ("case",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        found: QuerySet[Any] = super().get_queryset(request)
+        return found.defer(*LONG_OF_ANALYSIS)
+
+    @admin.display(description=_("case"))
+    def case(self, verdict: Review | Adjudication) -> SafeString | str:
+        return link(verdict.analysis.scan.case)
+
+    def note_look(self, actor: Actor, obj: Review | Adjudication) -> None:
+        reviews.view_analysis(actor=actor, analysis_id=obj.analysis_id)
+
+
+@admin.register(Review)
+class ReviewAdmin(VerdictAdmin):
     fields = (
         "id",
         "analysis",
@@ -175,28 +197,13 @@ class ReviewAdmin(HistoryAdmin):
         "comment",
         "created_at",
     )
-    readonly_fields = ("case",)
     list_display = ("__str__", "analysis", "case", "verdict", "label", "reviewer", "created_at")
     list_filter = ("verdict", "label", "created_at")
     list_select_related = ("analysis__scan__case", "reviewer")
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Review]:
-        """Without the long columns that no page here shows."""
-        found: QuerySet[Review] = super().get_queryset(request)
-        return found.defer("analysis__slices", "analysis__timings")
-
-    @admin.display(description=_("case"))
-    def case(self, review: Review) -> SafeString | str:
-        return link(review.analysis.scan.case)
-
-    def note_look(self, actor: Actor, obj: Review) -> None:
-        """A review is read beside the answer it judges."""
-        reviews.view_analysis(actor=actor, analysis_id=obj.analysis_id)
-
 
 @admin.register(Adjudication)
-class AdjudicationAdmin(HistoryAdmin):
-    patient_path = "analysis__scan__case__patient"
+class AdjudicationAdmin(VerdictAdmin):
     fields = (
         "id",
         "analysis",
@@ -207,17 +214,9 @@ class AdjudicationAdmin(HistoryAdmin):
         "comment",
         "created_at",
     )
-    readonly_fields = ("case",)
     list_display = ("__str__", "analysis", "case", "answer", "adjudicator", "created_at")
     list_filter = ("answer", "created_at")
     list_select_related = ("analysis__scan__case", "adjudicator")
-
-    @admin.display(description=_("case"))
-    def case(self, adjudication: Adjudication) -> SafeString | str:
-        return link(adjudication.analysis.scan.case)
-
-    def note_look(self, actor: Actor, obj: Adjudication) -> None:
-        reviews.view_analysis(actor=actor, analysis_id=obj.analysis_id)
 
 
 @admin.register(Report)
@@ -227,6 +226,10 @@ class ReportAdmin(HistoryAdmin):
     list_display = ("__str__", "case", "version", "answer", "author", "created_at")
     list_filter = ("answer", "created_at")
     list_select_related = ("case", "author")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Report]:
+        found: QuerySet[Report] = super().get_queryset(request)
+        return found.defer("content")
 
     def note_look(self, actor: Actor, obj: Report) -> None:
         reports.view_report(actor=actor, report_id=obj.pk)
@@ -254,7 +257,7 @@ def _analyses(found: Any) -> Table:
             _("Model version"),
         ),
         found.select_related("scan", "model_version")
-        .defer("slices", "model_version__card")
+        .defer(*LONG, "model_version__card")
         .order_by(*NEWEST_FIRST),
         lambda analysis: (
             link(analysis),
@@ -272,7 +275,7 @@ def _reviews(found: Any) -> Table:
     return Table.of(
         _("Reviews"),
         (_("Review"), _("Analysis"), _("Submitted"), _("Reviewer"), _("Verdict"), _("Label"), _("Comment")),
-        found.select_related("analysis", "reviewer").order_by(*NEWEST_FIRST),
+        found.select_related("analysis", "reviewer").defer(*LONG_OF_ANALYSIS).order_by(*NEWEST_FIRST),
         lambda review: (
             link(review),
             link(review.analysis),
@@ -303,4 +306,4 @@ def _reports(case: Case) -> Table:
 
 def _percent(analysis: Analysis) -> str:
     chance = analysis.tumour_probability
-    return "-" if chance is None else f"{chance:.1%}"
+    return "-" if chance is None else percent(chance)

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 
 from django.core.files.uploadedfile import UploadedFile
-from django.utils import timezone
+from django.http import QueryDict
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
@@ -16,9 +16,11 @@ from rest_framework.request import Request
 from classifier.errors import UserFacingError
 from classifier.models import Analysis, Answer, Case, Patient, Review
 from classifier.models.analysis import Label, Outcome
+from classifier.services.clock import today_somewhere
 
 SENTENCES = {
     "unknown_field": _("This field is not known here."),
+    "repeated_field": _("This field may come once only."),
     "unknown_parameter": _("This parameter is not known here."),
     "repeated_parameter": _("This parameter may come once only."),
     "blank_parameter": _("This parameter needs a value."),
@@ -26,9 +28,11 @@ SENTENCES = {
 
 
 def body_of(request: Request, form: type[serializers.Serializer[Any]]) -> dict[str, Any]:
-    """The checked fields of a form or JSON body; a misspelt `case` must not open another one."""
+    """The checked fields of a form or JSON body; a misspelt `case` must not open another one, nor may the
+    last of two patients be taken for the one that was meant."""
     fields = form(data=request.data)
     _refuse(set(request.data) - set(request.FILES) - set(fields.fields), "unknown_field")
+    _refuse(_repeated(request.data) - set(request.FILES), "repeated_field")
     fields.is_valid(raise_exception=True)
     return dict(fields.validated_data)
 
@@ -38,7 +42,7 @@ def query_of(request: Request, form: type[serializers.Serializer[Any]]) -> dict[
     fields = form(data=request.query_params)
     given = dict(request.query_params.lists())
     _refuse(set(given) - set(fields.fields) - {"format"}, "unknown_parameter")
-    _refuse({name for name, values in given.items() if len(values) > 1}, "repeated_parameter")
+    _refuse(_repeated(request.query_params), "repeated_parameter")
     _refuse({name for name, values in given.items() if "" in values}, "blank_parameter")
     fields.is_valid(raise_exception=True)
     return dict(fields.validated_data)
@@ -56,6 +60,12 @@ def removes_identity(fields: dict[str, Any]) -> bool | None:
     """What the field `identity` asks for; None where it was left out."""
     chosen = fields.pop("identity", None)
     return None if chosen is None else chosen == "remove"
+
+
+def _repeated(sent: object) -> set[str]:
+    return (
+        {name for name, values in sent.lists() if len(values) > 1} if isinstance(sent, QueryDict) else set()
+    )
 
 
 def _refuse(names: set[str], code: str) -> None:
@@ -77,7 +87,7 @@ class NewCaseForm(serializers.Serializer[Any]):
     study_date = serializers.DateField(required=False, allow_null=True)
 
     def validate_study_date(self, day: date | None) -> date | None:
-        if day is not None and day > timezone.localdate():
+        if day is not None and day > today_somewhere():
             raise ValidationError(_("The study date lies in the future."), code="max_value")
         return day
 
@@ -111,12 +121,12 @@ class CaseForm(DepartmentForm, NewCaseForm):
 
     patient = serializers.CharField(max_length=64)
     name = serializers.CharField(required=False, allow_blank=True, max_length=200)
-    birth_year = serializers.IntegerField(required=False, allow_null=True, min_value=1850)
+    birth_year = serializers.IntegerField(required=False, allow_null=True, min_value=Patient.BORN_FROM)
     sex = serializers.ChoiceField(choices=Patient.Sex.choices, required=False, allow_blank=True)
 
     def validate_birth_year(self, year: int | None) -> int | None:
-        if year is not None and year > timezone.localdate().year:
-            raise ValidationError(_("The birth year lies in the future."), code="max_value")
+        if year is not None and year > today_somewhere().year:
+            raise ValidationError(_("The year of birth lies in the future."), code="max_value")
         return year
 
 
@@ -141,6 +151,16 @@ class ReviewForm(serializers.Serializer[Any]):
     comment = serializers.CharField(required=False, allow_blank=True, max_length=4000)
     wrong_region = serializers.BooleanField(required=False, help_text="the finding's place is wrong")
     region = RegionForm(required=False, allow_null=True)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """What would not be kept is a slip: an append-only read must not say less than was meant."""
+        if attrs.get("label") and attrs["verdict"] != Review.Verdict.CORRECT:
+            sentence = gettext("A label goes with the verdict “correct”; leave it out.")
+            raise ValidationError({"label": [ErrorDetail(sentence, code="label_unexpected")]})
+        if attrs.get("region") and not attrs.get("wrong_region"):
+            sentence = gettext("Say that the region is wrong, or leave out where it is instead.")
+            raise ValidationError({"wrong_region": [ErrorDetail(sentence, code="required")]})
+        return attrs
 
 
 class AdjudicationForm(serializers.Serializer[Any]):

@@ -17,6 +17,8 @@ from rest_framework.parsers import BaseParser, DataAndFiles, JSONParser
 from classifier.errors import UserFacingError
 
 LONGEST_NAME = 255
+LONGEST_END = 256
+"""Longer than a closing boundary may be, with what senders put behind it."""
 FORM_OVERHEAD_BYTES = 2**20
 
 
@@ -39,7 +41,7 @@ class BoundedJSONParser(JSONParser):
 
 
 class UploadParser(BaseParser):
-    """multipart/form-data whose file names are ordinary ones."""
+    """multipart/form-data that is whole, and whose file names are ordinary ones."""
 
     media_type = "multipart/form-data"
 
@@ -50,25 +52,55 @@ class UploadParser(BaseParser):
         request = _check_length(parser_context, most)
         meta = {**request.META, "CONTENT_TYPE": media_type}
         try:
-            return DataAndFiles(*_StrictNames(meta, stream, request.upload_handlers, "utf-8").parse())
+            return DataAndFiles(*_StrictForm(meta, stream, request.upload_handlers, "utf-8").parse())
         except MultiPartParserError as error:
             raise ParseError(
                 _("The form could not be read: it is incomplete or malformed, or a name in it is too long.")
             ) from error
 
 
-class _StrictNames(DjangoMultiPartParser):
+class _Remembering:
+    """A stream that knows how it ended."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self.end = b""
+
+    def read(self, size: int) -> bytes:
+        chunk: bytes = self._stream.read(size)
+        self.end = (self.end + chunk)[-LONGEST_END:]
+        return chunk
+
+
+class _StrictForm(DjangoMultiPartParser):
+    def __init__(self, meta: Mapping[str, Any], stream: Any, *args: Any) -> None:
+        self._body = _Remembering(stream)
+        body: Any = self._body
+        super().__init__(meta, body, *args)
+
+    def parse(self) -> Any:
+        """Django takes a form that breaks off for one that ends there; a series would lose slices."""
+        fields, files = super().parse()
+        closing = b"--%b--" % self._boundary  # type: ignore[attr-defined]
+        if self._body.end and closing not in self._body.end:
+            for file in (file for _name, found in files.lists() for file in found):
+                file.close()
+            raise MultiPartParserError("The closing boundary is missing.")
+        return fields, files
+
     def sanitize_file_name(self, file_name: str) -> str:
-        """Django strips what looks like an attack from a name and goes on; here it is refused."""
+        """Django strips what looks like an attack from a name and leaves out a file without one; here both
+        are refused."""
         parts = file_name.replace("\\", "/").split("/")
+        cleaned = super().sanitize_file_name(file_name)
         name = parts[-1]
-        if posixpath.pardir in parts or len(name) > LONGEST_NAME or not name.isprintable():
+        if not cleaned or posixpath.pardir in parts or len(name) > LONGEST_NAME or not name.isprintable():
             detail = _(
                 "The file's name is not an ordinary one: at most %(letters)d letters, and no way up "
                 "through folders."
             )
             raise UserFacingError("file_name_invalid", detail % {"letters": LONGEST_NAME})
-        return super().sanitize_file_name(file_name) or ""
+        return cleaned
 
 
 def _check_length(parser_context: Mapping[str, Any] | None, most: int) -> Any:

@@ -63,8 +63,9 @@ def problem_response(error: Exception, context: Mapping[str, Any]) -> Problem | 
             return Problem(status=error.status, code=error.code, detail=error.detail)
         case exceptions.APIException():
             return _api_problem(error)
-        case Http404():
-            return Problem(status=404, code="not_found", detail=str(NO_SUCH_URL))
+        case Http404():  # DRF's word for a `format` that it does not have
+            wrong = exceptions.ErrorDetail(_("Answers are JSON; leave it out."), code="invalid_choice")
+            return _api_problem(exceptions.ValidationError({"format": [wrong]}))
         case PermissionDenied():
             return Problem(status=403, code="not_allowed", detail=_("This is not allowed."))
     return _transport_problem(error)

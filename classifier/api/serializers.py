@@ -198,7 +198,7 @@ class ScanFileSerializer(serializers.ModelSerializer[ScanFile]):
 
 
 class ScanSerializer(serializers.ModelSerializer[Scan]):
-    """With its latest analysis. Give scans of `with_parts` or `complete`, so that lists stay few queries."""
+    """With its files in slice order and its latest analysis."""
 
     url = serializers.HyperlinkedIdentityField(view_name="api:scan")
     patient = serializers.CharField(source="case.patient.reference")

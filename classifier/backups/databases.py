@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import sqlite3
 import subprocess
 from pathlib import Path
@@ -18,6 +19,7 @@ def dump(target: Path) -> None:
     if connection.vendor == "sqlite":
         _copy_sqlite(_sqlite_path(), target)
     else:
+        _check_installed("pg_dump")
         _run("pg_dump", "--format=custom", "--no-owner", "--no-privileges", f"--file={target}")
 
 
@@ -27,6 +29,7 @@ def load(source: Path) -> None:
         connection.close()
         _copy_sqlite(source, _sqlite_path())
     else:
+        _check_installed("pg_restore", "psql")
         _check_nobody_else_is_connected()
         connection.close()
         _load_postgresql(source)
@@ -50,6 +53,15 @@ def _copy_sqlite(source: Path, target: Path) -> None:
             verdict = str(error)
     if verdict != "ok":
         raise BackupError("database_damaged", f"SQLite finds the database damaged: {verdict}.")
+
+
+def _check_installed(*tools: str) -> None:
+    if missing := [tool for tool in tools if shutil.which(tool) is None]:
+        raise BackupError(
+            "database_tool_missing",
+            f"PostgreSQL's client programs are not installed here (missing: {', '.join(missing)});"
+            " the portal's image has them.",
+        )
 
 
 def _check_nobody_else_is_connected() -> None:

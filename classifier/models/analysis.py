@@ -210,6 +210,11 @@ class Analysis(models.Model):
         return self.outcome in Label.values
 
     @property
+    def told_probability(self) -> float | None:
+        """Of any tumour; None where there is none or, refused, it means nothing."""
+        return None if self.outcome == Outcome.REFUSED else self.tumour_probability
+
+    @property
     def suspects_tumour(self) -> bool:
         return self.outcome in TUMOUR_OUTCOMES
 

@@ -27,6 +27,7 @@ class Patient(models.Model):
 
     # The reference of scans that came without one, which are not of one person.
     UNASSIGNED = "UNASSIGNED"
+    BORN_FROM = 1850
 
     class Sex(models.TextChoices):
         FEMALE = "F", _("Female")
@@ -204,6 +205,10 @@ class Scan(AppendOnlyModel):
 
     def __str__(self) -> str:
         return gettext("Scan %s") % str(self.id)[:8]
+
+    @property
+    def slices(self) -> int:
+        return int(self.facts.get("frames") or 1)
 
 
 class ScanFileQuerySet(AppendOnlyRows, DepartmentQuerySet["ScanFile"]):

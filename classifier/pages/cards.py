@@ -9,10 +9,11 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from classifier.models.analysis import Label
-from classifier.sentences import card_words, figure_words
-from classifier.templatetags.portal import percent
+from classifier.sentences import card_words, figure_words, percent, with_interval
 
 CLASS_FIGURES = ("precision", "recall", "f1")
+# No shares: a Brier score, summed over the classes, reaches 2.
+SCORES = {"brier"}
 
 
 @dataclass(frozen=True)
@@ -88,15 +89,20 @@ def _fact(value: Any) -> str:
 
 
 def _figure(name: str, value: Any) -> str:
-    """A share with its interval, a share, or a count."""
+    """A share or a score with its interval and what became of its aim, a share, or a count."""
+    tell = _text if name in SCORES else percent
     if isinstance(value, Mapping) and "value" in value:
-        low, high = value.get("interval") or (None, None)
-        share = percent(value["value"])
-        if low is None:
-            return share
-        bounds = {"share": share, "low": percent(low), "high": percent(high)}
-        return _("%(share)s (%(low)s to %(high)s)") % bounds
-    return percent(value) if isinstance(value, float) and 0 <= value <= 1 else _text(value)
+        told = with_interval(value["value"], value.get("interval"), tell)
+        return ", ".join(filter(None, (told, _aim(value))))
+    return tell(value) if isinstance(value, float) and 0 <= value <= 1 else _text(value)
+
+
+def _aim(figure: Mapping[str, Any]) -> str:
+    """Empty where there is none: figures that are only reported."""
+    met = figure.get("met")
+    if not isinstance(met, bool):
+        return ""
+    return _("aim met") if met else _("aim missed")
 
 
 def _sentences(value: Any) -> list[str]:

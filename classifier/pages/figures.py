@@ -2,6 +2,7 @@
 
 from django.http import HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 from classifier.models import Answer
@@ -9,7 +10,14 @@ from classifier.models.analysis import Outcome
 from classifier.pages.forms import FiguresForm
 from classifier.pages.requests import SignedInRequest
 from classifier.services.figures import STANDINGS, department_figures
-from classifier.templatetags.portal import STANDING_WORDS
+
+STANDING_WORDS = {
+    "suspected": _("Tumour suspected"),
+    "notumor": _("No tumour seen"),
+    "uncertain": _("Uncertain"),
+    "refused": _("Refused"),
+    "failed": _("Failed"),
+}
 
 
 @require_safe

@@ -10,12 +10,12 @@ from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.http import HttpRequest
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from classifier.models import Patient, User
 from classifier.models.preferences import Theme
 from classifier.models.tokens import Scope
+from classifier.services.clock import today_somewhere
 from classifier.services.preferences import time_zones
 from classifier.services.tokens import DEFAULT_DAYS, MAX_DAYS
 from classifier.services.worklist import departments_of
@@ -105,10 +105,8 @@ class CaseForm(forms.Form):
     study_date = DayField(label=_("Study date"), required=False)
     department = forms.ChoiceField(label=_("Department"))
     name = forms.CharField(label=_("Name"), max_length=200, required=False)
-    birth_year = forms.IntegerField(label=_("Year of birth"), required=False, min_value=1880)
+    birth_year = forms.IntegerField(label=_("Year of birth"), required=False, min_value=Patient.BORN_FROM)
     sex = forms.ChoiceField(label=_("Sex"), required=False, choices=Patient.Sex.choices)
-
-    PATIENT_DETAILS = ("name", "birth_year", "sex")
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -124,13 +122,13 @@ class CaseForm(forms.Form):
 
     def clean_study_date(self) -> Any:
         return _not_in_the_future(
-            self.cleaned_data["study_date"], timezone.localdate(), _("The study date lies in the future.")
+            self.cleaned_data["study_date"], today_somewhere(), _("The study date lies in the future.")
         )
 
     def clean_birth_year(self) -> Any:
         return _not_in_the_future(
             self.cleaned_data["birth_year"],
-            timezone.localdate().year,
+            today_somewhere().year,
             _("The year of birth lies in the future."),
         )
 

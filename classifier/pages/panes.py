@@ -10,6 +10,8 @@ from typing import Any
 from django.urls import reverse
 
 from classifier.models import Analysis, Review
+from classifier.sentences import percent
+from classifier.services.report_content import person
 from classifier.services.results import Result
 
 
@@ -83,7 +85,7 @@ class Pane:
                 "box": finding.get("box"),
                 "regions": [_region(review) for review in self.analysis.reviews.all() if review.region],
                 "decided": self.analysis.slice_index,
-                "suspicion": [_suspicion(row) for row in self.analysis.slices or []],
+                "suspicion": [_in_words(_suspicion(row)) for row in self.analysis.slices or []],
             }
         )
 
@@ -113,8 +115,7 @@ def curve_of(rows: Sequence[Mapping[str, Any]]) -> Curve:
 
 def _region(review: Review) -> dict[str, Any]:
     """Where a reader has seen the finding instead: slice, box in its pixels, and who."""
-    reader = review.reviewer
-    return {**(review.region or {}), "reader": reader.get_full_name() or reader.get_username()}
+    return {**(review.region or {}), "reader": person(review.reviewer)}
 
 
 def _lines(rows: Sequence[Mapping[str, Any]]) -> Iterable[str]:
@@ -133,6 +134,10 @@ def _runs(marks: Iterable[bool]) -> list[tuple[str, int]]:
         if marked:
             found.append((f"{positions[0] - 0.5}", len(positions)))
     return found
+
+
+def _in_words(share: float | None) -> str | None:
+    return None if share is None else percent(share)
 
 
 def _suspicion(row: Mapping[str, Any]) -> float | None:

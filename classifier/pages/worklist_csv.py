@@ -71,7 +71,7 @@ def _columns() -> list[str]:
 
 def _cells(row: Row) -> list[str]:
     case, answer = row.case, row.leading
-    probability = answer.tumour_probability if answer and likelihood(answer) else None
+    probability = answer.told_probability if answer else None
     return [
         str(case.pk),
         case.patient.reference,

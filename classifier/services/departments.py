@@ -16,6 +16,7 @@ from classifier.services.triage import refresh_department
 @transaction.atomic
 def create_department(*, actor: Actor, name: str) -> Group:
     check_may_administer(actor=actor, what=_("departments"))
+    lock_names()
     department = Group.objects.create(name=_free_name(name))
     record(Action.DEPARTMENT_CREATED, actor=actor, about=department, name=department.name)
     return department
@@ -25,6 +26,7 @@ def create_department(*, actor: Actor, name: str) -> Group:
 def rename_department(*, actor: Actor, department: Group, name: str) -> Group:
     """The same department under another name; the four roles keep theirs."""
     check_may_administer(actor=actor, what=_("departments"))
+    lock_names()
     current = Group.objects.select_for_update().get(pk=department.pk)
     before = current.name
     if before in Role.values:
@@ -53,6 +55,16 @@ def set_reading_policy(
         record(Action.POLICY_CHANGED, actor=actor, about=current, **after, before=before)
         refresh_department(department_id=current.pk)
     return policy
+
+
+def lock_names() -> None:
+    """Let one name of a person or department at a time be given out, until the caller's transaction ends.
+
+    Taken before the row that gets the name, so that no two wait for each other. The roles' rows stand for
+    all names: two that differ in case alone are no conflict for the database.
+    """
+    roles = Group.objects.filter(name__in=Role.values).order_by("pk")
+    list(roles.select_for_update(no_key=True).values_list("pk"))
 
 
 def reading_policy_of(department: Group) -> dict[str, bool]:

@@ -16,7 +16,7 @@ from math import ceil, sqrt
 from typing import Any
 
 from django.core.cache import cache
-from django.db.models import Count, DateField, F, FloatField, QuerySet, TextField
+from django.db.models import Count, DateField, F, FloatField, Q, QuerySet, TextField
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast, TruncDate, TruncWeek
 from django.utils import timezone
@@ -243,9 +243,10 @@ def _standing(status: str, outcome: str) -> str:
 
 
 def _reads(scans: Mapping[str, _Scan], analyses: QuerySet[Analysis]) -> _Reads:
-    """Where two persons read, `readings` alone knows what they have come to."""
+    """Where two persons read or a third has decided, `readings` alone knows what they have come to."""
     departments = DepartmentPolicy.objects.filter(second_reader=True).values_list("pk", flat=True)
-    by_two = analyses.filter(reviews__isnull=False, scan__case__department__in=list(departments))
+    together = Q(scan__case__department__in=list(departments)) | Q(adjudication__isnull=False)
+    by_two = analyses.filter(together, reviews__isnull=False)
     latest = {reading.scan_id.hex: reading for reading in readings(by_two)}
     by_one = (scan.said for key, scan in scans.items() if scan.said[0] and key.replace("-", "") not in latest)
     pairs = Counter(by_one)

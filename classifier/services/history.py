@@ -43,7 +43,7 @@ def case_history(
     if before is not None:
         last = events.filter(pk=before).first()
         events = events.filter(_older_than(last)) if last else events.none()
-    page = list(events.select_related("actor")[: PAGE + 1])
+    page = list(events[: PAGE + 1])
     _hide(hidden, page)
     return case, page[:PAGE], page[PAGE - 1].pk if len(page) > PAGE else None
 

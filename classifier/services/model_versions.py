@@ -37,6 +37,7 @@ def registered_versions() -> QuerySet[ModelVersion]:
 
 
 def find_version(version: str) -> ModelVersion:
+    """Compared here: PostgreSQL cannot be asked for every text, such as one with a NUL in it."""
     for row in registered_versions():
         if row.version == version:
             return row

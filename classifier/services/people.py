@@ -16,7 +16,7 @@ from classifier.audit import Action, Actor, record
 from classifier.errors import Conflict, NotAllowed, UserFacingError
 from classifier.models import Role, User
 from classifier.services.administrators import check_may_administer
-from classifier.services.departments import groups_named
+from classifier.services.departments import groups_named, lock_names
 
 DETAILS = frozenset({"username", "first_name", "last_name", "email", "is_active"})
 ADMIN_SITE_ROLES = frozenset({Role.ADMINISTRATOR, Role.AUDITOR})
@@ -40,6 +40,7 @@ def create_user(
     check_may_administer(actor=actor, what=_("users"))
     _check_may_grant_superuser(actor, is_superuser)
     roles, departments = _known_roles(roles), sorted(set(departments))
+    lock_names()
     user = User(username=username, is_superuser=is_superuser, **_known_details(details))
     user.is_staff = _enters_admin_site(roles, is_superuser)
     user.set_password(password)
@@ -167,6 +168,7 @@ def _check_may_grant_superuser(actor: Actor, wanted: bool) -> None:
 
 
 def _locked(actor: Actor, user: User) -> User:
+    lock_names()
     current = User.objects.select_for_update().get(pk=user.pk)
     check_may_manage(actor=actor, user=current)
     return current

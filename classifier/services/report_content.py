@@ -53,7 +53,7 @@ def _scan(analysis: Analysis, reading: Reading) -> dict[str, Any]:
     facts = analysis.scan.facts
     return {
         "scan": str(analysis.scan_id),
-        "slices": int(facts.get("frames") or 1),
+        "slices": analysis.scan.slices,
         "sequence": str(facts.get("sequence") or ""),
         "analysis": str(analysis.pk),
         "status": analysis.status,

@@ -16,7 +16,7 @@ from classifier.audit import Action, Actor, record
 from classifier.errors import UserFacingError
 from classifier.models import Answer, Report, Review
 from classifier.models.analysis import Analysis, Label, Outcome
-from classifier.sentences import CARDS, card_words, figure_words, translated
+from classifier.sentences import CARDS, card_words, figure_words, percent, translated, with_interval
 from classifier.services.key_images import KeyImage, key_image, shown_slice
 from classifier.services.reports import find_report
 
@@ -140,9 +140,7 @@ def _machine(key: Scan) -> dict[str, Any]:
 
 
 def _machine_facts(key: Scan) -> list[tuple[str, str]]:
-    facts = []
-    if key["tumour_probability"] is not None and key["outcome"] != Outcome.REFUSED:
-        facts.append((_("Any tumour"), percent(key["tumour_probability"])))
+    facts = [] if (tumour := _tumour(key)) == NONE else [(_("Any tumour"), tumour)]
     if key["finding"]:
         facts.append((_("Size of the finding"), _size(key["finding"])))
         if side := key["finding"].get("side"):
@@ -289,18 +287,7 @@ def _missed(test: Mapping[str, Any]) -> str:
 def _figure(value: Any) -> str:
     if not isinstance(value, Mapping) or value.get("value") is None:
         return NONE
-    share: float = value["value"]
-    bounds = [percent(bound) for bound in value.get("interval") or [] if bound is not None]
-    return percent(share) + (f" ({' - '.join(bounds)})" if bounds else "")
-
-
-def percent(share: float) -> str:
-    """Without false certainty: only what is 0 or 1 reads as such."""
-    if 0 < share < 0.01:
-        return "<1%"
-    if 0.99 < share < 1:
-        return ">99%"
-    return f"{share * 100:.0f}%"
+    return with_interval(value["value"], value.get("interval"))
 
 
 def moment_words(moment: datetime) -> str:

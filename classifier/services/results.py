@@ -29,7 +29,7 @@ class Result:
 
     @property
     def slices(self) -> int:
-        return int(self.scan.facts.get("frames") or 1)
+        return self.scan.slices
 
     @property
     def is_volume(self) -> bool:

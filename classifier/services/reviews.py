@@ -185,8 +185,7 @@ def _region(scan: Scan, region: Mapping[str, Any] | None) -> dict[str, Any] | No
     except (KeyError, TypeError, ValueError) as error:
         raise _region_invalid() from error
     width, height = (int(scan.facts.get(name) or 2**31) for name in ("width", "height"))
-    slices = int(scan.facts.get("frames") or 1)
-    if not (0 <= left < right <= width and 0 <= top < bottom <= height and 0 <= index < max(slices, 1)):
+    if not (0 <= left < right <= width and 0 <= top < bottom <= height and 0 <= index < scan.slices):
         raise _region_invalid()
     return {"slice": index, "box": box}
 

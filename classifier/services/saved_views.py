@@ -20,7 +20,7 @@ def views_of(user: User) -> list[SavedView]:
 @transaction.atomic
 def save_view(*, actor: Actor, name: str, query: str) -> SavedView:
     """Keep ``query``, the filters as they stand in an address; the same name again replaces them."""
-    user = actor.require_user()
+    user = _one_at_a_time(actor)
     name = _clean_name(name)
     if len(query) > LONGEST_QUERY:
         raise UserFacingError("view_too_long", _("These filters are too long to be kept."))
@@ -44,6 +44,7 @@ def rename_view(*, actor: Actor, view_id: int, name: str) -> SavedView:
     return view
 
 
+@transaction.atomic
 def delete_view(*, actor: Actor, view_id: int) -> None:
     _own(actor, view_id).delete()
 
@@ -58,8 +59,13 @@ def choose_default_view(*, actor: Actor, view_id: int, chosen: bool = True) -> S
     return view
 
 
+def _one_at_a_time(actor: Actor) -> User:
+    """Views hang together by their names and the one that is chosen: a second click waits for the first."""
+    return User.objects.select_for_update(no_key=True).get(pk=actor.require_user().pk)
+
+
 def _own(actor: Actor, view_id: int) -> SavedView:
-    view = SavedView.objects.filter(user=actor.require_user(), pk=view_id).first()
+    view = SavedView.objects.filter(user=_one_at_a_time(actor), pk=view_id).first()
     if view is None:
         raise NotFound("view")
     return view

@@ -48,7 +48,7 @@ def thumbnail_png(scan: Scan) -> bytes:
 
 
 def middle_of(scan: Scan) -> int:
-    return int(scan.facts.get("frames") or 1) // 2
+    return scan.slices // 2
 
 
 @lru_cache(maxsize=KEPT)

@@ -50,4 +50,4 @@ def _decode(scan: Scan) -> inference.Volume:
 
 def _pixels(scan: Scan) -> int:
     facts = scan.facts
-    return int(facts.get("width", 0)) * int(facts.get("height", 0)) * int(facts.get("frames") or 1)
+    return int(facts.get("width", 0)) * int(facts.get("height", 0)) * scan.slices

@@ -7,25 +7,19 @@ from django import template
 from django.http import HttpRequest
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
-from classifier.models import Analysis, Answer, AuditEvent, Review
+from classifier.models import Analysis, Answer, Review
 from classifier.models.analysis import Label, Outcome
 from classifier.models.preferences import Theme
 from classifier.pages import wording
 from classifier.pages.guide import first_steps
 from classifier.pages.reading_forms import ReviewForm
-from classifier.sentences import SENTENCES, translated
+from classifier.sentences import SENTENCES, percent, translated, with_interval
 from classifier.services.figures import Share
 
 register = template.Library()
-STANDING_WORDS = {
-    "suspected": gettext_lazy("Tumour suspected"),
-    "notumor": gettext_lazy("No tumour seen"),
-    "uncertain": gettext_lazy("Uncertain"),
-    "refused": gettext_lazy("Refused"),
-    "failed": gettext_lazy("Failed"),
-}
+for words in (percent, wording.event_words, wording.via_words):
+    register.filter(words)
 
 
 @register.filter
@@ -42,25 +36,9 @@ def guide(context: dict[str, Any]) -> dict[str, Any]:
 
 
 @register.filter
-def percent(share: float | None) -> str:
-    """A share of one without false certainty: only what is 0 or 1 reads as such."""
-    if share is None:
-        return _("unknown")
-    if 0 < share < 0.01:
-        return _("<%(number)s%%") % {"number": 1}
-    if 0.99 < share < 1:
-        return _(">%(number)s%%") % {"number": 99}
-    return _("%(number)s%%") % {"number": f"{share * 100:.0f}"}
-
-
-@register.filter
 def interval(share: Share | None) -> str:
     """A counted share with its 95% interval; empty without anything counted."""
-    if share is None or share.value is None or share.interval is None:
-        return ""
-    low, high = share.interval
-    bounds = {"share": percent(share.value), "low": percent(low), "high": percent(high)}
-    return _("%(share)s (%(low)s to %(high)s)") % bounds
+    return with_interval(share.value, share.interval) if share and share.total else ""
 
 
 @register.filter
@@ -81,19 +59,18 @@ def entry(found: Mapping[str, Any], name: str) -> Any:
 
 @register.filter
 def tumour(analysis: Analysis | None) -> str:
-    """The probability of any tumour; empty where there is none or, refused, it means nothing."""
-    if analysis is None or analysis.tumour_probability is None or analysis.outcome == Outcome.REFUSED:
-        return ""
-    return percent(analysis.tumour_probability)
+    """The probability of any tumour; empty where none is told."""
+    share = analysis.told_probability if analysis else None
+    return "" if share is None else percent(share)
 
 
 @register.filter
 def bars(analysis: Analysis) -> list[dict[str, object]]:
     """The four probabilities, the likeliest first."""
-    shares = sorted((analysis.probabilities or {}).items(), key=lambda item: -item[1])
+    ranked = sorted((analysis.probabilities or {}).items(), key=lambda item: -item[1])
     return [
         {"name": name, "label": Label(name).label, "share": share, "width": f"{share * 100:.1f}%"}
-        for name, share in shares
+        for name, share in ranked
     ]
 
 
@@ -154,13 +131,3 @@ def verdict_words(review: Review) -> str:
 @register.filter
 def review_form(analysis: Analysis) -> ReviewForm:
     return ReviewForm(analysis=analysis)
-
-
-@register.filter
-def event_words(event: AuditEvent) -> str:
-    return wording.event_words(event)
-
-
-@register.filter
-def via_words(event: AuditEvent) -> str:
-    return wording.via_words(event)

@@ -9,7 +9,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from classifier.models import Analysis, Case
-from classifier.models.analysis import Outcome
 from classifier.services.worklist_counts import AT_MOST, Counts
 
 if TYPE_CHECKING:
@@ -56,10 +55,10 @@ def standing(case: Case) -> "StrOrPromise":
 
 @register.filter
 def likelihood(analysis: Analysis | None) -> "StrOrPromise":
-    """The probability of any tumour in words; empty where there is none or, refused, it means nothing."""
-    if analysis is None or analysis.tumour_probability is None or analysis.outcome == Outcome.REFUSED:
+    """The probability of any tumour in words; empty where none is told."""
+    share = analysis.told_probability if analysis else None
+    if share is None:
         return ""
-    share = analysis.tumour_probability
     return next((words for least, words in LIKELIHOODS if share >= least), LIKELIHOODS[-1][1])
 
 

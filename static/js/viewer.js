@@ -12,11 +12,9 @@ const WHOLE = { width: 255, level: 128 };
 const IN_PLANES = new Set(["planes", "full", "invert", "reset", "overlay"]);
 const settings = { ...WHOLE, invert: false, overlay: true, outline: false, opacity: 0.4, tool: "window" };
 const language = document.documentElement.lang;
-const share = new Intl.NumberFormat(language, { style: "percent" });
 const number = new Intl.NumberFormat(language, { maximumFractionDigits: 3 });
 const words = {
   fill: (name, values = {}) => viewer.dataset[name].replace(/\{(\w+)\}/g, (_, key) => values[key]),
-  percent: (value) => share.format(value),
   number: (value) => number.format(value),
   colour: getComputedStyle(viewer).getPropertyValue("--outline").trim(),
 };

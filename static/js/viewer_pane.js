@@ -109,7 +109,7 @@ export class Pane {
     const words = [this.words.fill("sliceOf", { slice: this.index + 1, slices })];
     if (suspicion.length > 1) {
       const share = suspicion[this.index];
-      words.push(share === null ? this.words.fill("notJudged") : this.words.fill("suspicion", { share: this.words.percent(share) }));
+      words.push(share === null ? this.words.fill("notJudged") : this.words.fill("suspicion", { share }));
     }
     return words.join(", ");
   }

@@ -11,6 +11,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from classifier.audit import Actor
 from classifier.models import (
     Adjudication,
     Analysis,
@@ -25,7 +26,9 @@ from classifier.models import (
     User,
     WorkerHeartbeat,
 )
+from classifier.services.analyses import request_analysis
 from tests.admin.conftest import History
+from tests.worker import Worker, prediction
 
 pytestmark = pytest.mark.usefixtures("signed")
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
@@ -149,6 +152,16 @@ def test_the_case_shows_its_scans_analyses_and_reviews(
         assert address(type(row), "change", row.pk) in page
     assert "Glioma suspected" in page and "Meningioma" in page
     assert f"{address(AuditEvent, 'changelist')}?q={history.case.pk}" in page
+
+
+def test_probabilities_are_told_as_on_the_pages_and_never_as_certain(
+    history: History, worker: Worker, as_alice: Actor, otto: User, browser: Callable[[User], Client]
+) -> None:
+    shares = {"glioma": 0.9996, "meningioma": 0.0002, "notumor": 0.0002, "pituitary": 0.0}
+    request_analysis(actor=as_alice, scan=history.scan)
+    analysis = worker.finish(history.scan, prediction(probabilities=shares, tumour_probability=0.9998))
+    page = browser(otto).get(address(Analysis, "change", analysis.pk)).content.decode()
+    assert all(told in page for told in ("glioma &gt;99%", "notumor &lt;1%", "pituitary 0%"))
 
 
 def test_the_secret_of_a_token_is_nowhere_on_its_page(

@@ -9,6 +9,7 @@ from classifier.audit import Actor
 from classifier.models import Analysis, User
 from classifier.models.tokens import Scope
 from classifier.services.tokens import issue_token
+from tests.api.described import DescribedClient
 from tests.worker import Worker, worker  # noqa: F401
 
 MakeClient = Callable[..., APIClient]
@@ -21,7 +22,7 @@ def client_of() -> MakeClient:
 
     def make(user: User, *scopes: str) -> APIClient:
         _, secret = issue_token(actor=Actor.command(), user=user, name="test", scopes=scopes or Scope.values)
-        client = APIClient()
+        client = DescribedClient()
         client.credentials(HTTP_AUTHORIZATION=f"Bearer {secret}")
         return client
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.contrib.staticfiles import finders
@@ -115,7 +116,10 @@ def test_a_browser_shows_the_documentation_under_the_strict_policy(page: Page, l
     assert complaints == []
 
 
-MANUAL = Path(__file__).resolve().parents[2] / "docs" / "api.md"
+ROOT = Path(__file__).resolve().parents[2]
+MANUAL = ROOT / "docs" / "api.md"
+# The forms of the API refuse such a text or word first, and do not ask what somebody has seen.
+ONLY_FOR_PAGES = {"case_changed", "comment_too_long", "verdict_invalid"}
 
 
 def test_the_manual_names_every_address() -> None:
@@ -127,11 +131,10 @@ def test_the_manual_names_every_address() -> None:
 def test_every_code_of_the_manual_is_given_somewhere() -> None:
     table = MANUAL.read_text(encoding="utf-8").split("| Status | Codes |")[1].split("## How")[0]
     codes = set(re.findall(r"`([a-z]+(?:_[a-z]+)+|invalid|throttled)`", table))
-    root = MANUAL.parents[1]
     sources = "".join(
         path.read_text(encoding="utf-8")
         for part in ("classifier", "ml")
-        for path in (root / part).rglob("*.py")
+        for path in (ROOT / part).rglob("*.py")
     )
     given_by_the_framework = {
         exception.default_code for exception in exceptions.APIException.__subclasses__()
@@ -142,3 +145,38 @@ def test_every_code_of_the_manual_is_given_somewhere() -> None:
 
 def test_every_code_an_image_is_refused_with_is_in_the_manual() -> None:
     assert all(f"`{code}`" in MANUAL.read_text(encoding="utf-8") for code in CODES)
+
+
+@pytest.mark.parametrize("name", ["cases", "files", "intake", "analyses", "reviews", "reports", "reading"])
+def test_every_code_a_verb_refuses_with_is_in_the_manual(name: str) -> None:
+    source = (ROOT / "classifier" / "services" / f"{name}.py").read_text(encoding="utf-8")
+    codes = set(re.findall(r'(?:UserFacingError|Conflict)\(\s*"(\w+)"', source))
+    assert {c for c in codes - ONLY_FOR_PAGES if f"`{c}`" not in MANUAL.read_text(encoding="utf-8")} == set()
+
+
+@pytest.mark.parametrize("name", ["bundle", "predictor"])
+def test_every_code_a_chosen_model_fails_with_is_in_the_manual(name: str) -> None:
+    codes = re.findall(r'code="(\w+)"', (ROOT / "ml" / f"{name}.py").read_text(encoding="utf-8"))
+    assert codes and all(f"`{code}`" in MANUAL.read_text(encoding="utf-8") for code in codes)
+
+
+def test_what_the_description_puts_in_backticks_is_part_of_it() -> None:
+    schema = SchemaGenerator().get_schema(request=None, public=True)
+    texts, words = list(described(schema)), set(re.findall(r"\w+", str(without_texts(schema))))
+    assert len(texts) > 50
+    assert {word for text in texts for word in re.findall(r"`+(\w+)`+", text)} - words == set()
+
+
+def described(node: Any) -> Iterator[str]:
+    """Every text of an OpenAPI description that is for people."""
+    for key, value in node.items() if isinstance(node, dict) else enumerate(node):
+        if key == "description" and isinstance(value, str):
+            yield value
+        elif isinstance(value, dict | list):
+            yield from described(value)
+
+
+def without_texts(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {key: without_texts(value) for key, value in node.items() if key != "description"}
+    return [without_texts(value) for value in node] if isinstance(node, list) else node

@@ -90,6 +90,8 @@ def test_a_hostile_file_gets_no_prediction(api: APIClient, name: str) -> None:
         "..",
         "..\\..\\boot.png",
         "folder/../slice.png",
+        "folder/",
+        ".",
         "slice\0.png",
         "slice\x1b[2J.png",
         "a" * 300 + ".png",
@@ -254,6 +256,12 @@ def test_a_form_that_breaks_off_is_refused(api: APIClient, cut: float) -> None:
     assert_problem(response, response.status_code, response.json()["code"])
 
 
+@pytest.mark.parametrize("left", ["", f"--{BOUNDARY}", f"--{BOUNDARY}\r\nContent-Disposition: form-da"])
+def test_a_form_that_breaks_off_between_two_files_does_not_lose_the_second(api: APIClient, left: str) -> None:
+    sent = PATIENT + file_part("a.png") + left.encode()
+    assert_problem(post_raw(api, sent), 400, "parse_error")
+
+
 @pytest.mark.parametrize(
     ("body", "content_type"),
     [
@@ -275,3 +283,12 @@ def test_a_name_with_folders_keeps_only_its_last_part(api: APIClient) -> None:
     """Some browsers and viewers send whole paths; that is no attack. The file itself is refused here."""
     response = post_raw(api, PATIENT + file_part("C:\\studies\\slice.png", b"text") + END)
     assert_problem(response, 422, "image_unsupported")
+
+
+@pytest.mark.parametrize("field", ["patient", "question"])
+def test_of_two_patients_or_questions_neither_is_taken_for_the_one_that_was_meant(
+    api: APIClient, field: str
+) -> None:
+    sent = {"file": upload(brain_png()), "patient": "MRN-7", field: ["MRN-7", "MRN-8"]}
+    body = assert_problem(api.post(SCANS, sent), 400, "invalid")
+    assert body["errors"] == {field: [{"code": "repeated_field", "detail": "This field may come once only."}]}

@@ -43,6 +43,11 @@ def test_an_answer_nobody_can_give_is_406(api: APIClient) -> None:
     assert_problem(api.get(CASES, HTTP_ACCEPT="text/html"), 406, "not_acceptable")
 
 
+def test_a_format_that_no_answer_has_is_a_wrong_parameter_and_no_missing_address(api: APIClient) -> None:
+    body = assert_problem(api.get(CASES, {"format": "xml"}), 400, "invalid")
+    assert body["errors"]["format"][0]["code"] == "invalid_choice"
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -67,7 +67,8 @@ def test_every_analysis_says_research_use_only(api: APIClient, scan: Scan, work:
 
 
 def test_an_analysis_alone_has_its_slices_timings_and_scan(api: APIClient, scan: Scan, work: Work) -> None:
-    slices = [{"index": 0, "probabilities": PROBABILITIES, "tumour_probability": 0.97, "refusal": None}]
+    known = {"index": 0, "probabilities": PROBABILITIES, "tumour_probability": 0.97}
+    slices = [known | {"refusal": None, "mask_area_px": None}]
     analysis = work(scan.analyses.get().pk, prediction(slices=slices))
     body = api.get(f"/api/v1/analyses/{analysis.pk}/").json()
     assert (body["slices"], body["timings"], body["scan"]) == (slices, {"decode": 1.0}, str(scan.pk))

@@ -63,6 +63,21 @@ def test_a_review_of_the_wrong_form_is_refused(
     assert not Review.objects.exists()
 
 
+@pytest.mark.parametrize(
+    ("sent", "field"),
+    [
+        ({"verdict": "agree", "label": "notumor"}, "label"),
+        ({"verdict": "cannot_tell", "label": "glioma"}, "label"),
+        ({"verdict": "agree", "region": {"slice": 0, "box": [0, 0, 9, 9]}}, "wrong_region"),
+    ],
+)
+def test_what_a_review_would_not_keep_is_refused_and_not_lost(
+    api: APIClient, finished: Analysis, sent: dict[str, object], field: str
+) -> None:
+    body = assert_problem(review(api, finished, **sent), 400, "invalid")
+    assert list(body["errors"]) == [field] and not Review.objects.exists()
+
+
 def test_an_analysis_under_way_cannot_be_reviewed(api: APIClient, scan: Scan) -> None:
     response = review(api, scan.analyses.get(), verdict="agree")
     assert_problem(response, 409, "analysis_not_finished")

@@ -1,6 +1,10 @@
 """`POST /api/v1/scans/` and `/cases/`: into a case or a new one, all or none."""
 
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
 import pytest
+from django.utils import timezone
 from pytest_django.fixtures import Settings
 from rest_framework.test import APIClient
 
@@ -215,6 +219,7 @@ def test_a_case_can_be_opened_with_its_patients_details(api: APIClient) -> None:
 @pytest.mark.parametrize(
     ("field", "value"),
     [
+        ("birth_year", 1849),
         ("birth_year", 3000),
         ("sex", "X"),
         ("patient", ""),
@@ -227,6 +232,14 @@ def test_a_case_with_a_wrong_field_is_not_opened(api: APIClient, field: str, val
     response = api.post("/api/v1/cases/", {"patient": "MRN-9", field: value}, format="json")
     assert list(assert_problem(response, 400, "invalid")["errors"]) == [field]
     assert not Case.objects.exists()
+
+
+def test_a_study_of_today_is_taken_wherever_the_day_has_begun(api: APIClient, settings: Settings) -> None:
+    settings.TIME_ZONE = "Pacific/Pago_Pago"
+    today = timezone.localdate(timezone=ZoneInfo("Pacific/Kiritimati"))
+    for day, status in ((today, 201), (today + timedelta(days=2), 400)):
+        sent = {"patient": "MRN-9", "study_date": day.isoformat()}
+        assert api.post("/api/v1/cases/", sent, format="json").status_code == status
 
 
 def test_a_scan_is_analysed_anew_when_its_analysis_is_finished(api: APIClient, scan: Scan, work) -> None:

@@ -16,7 +16,7 @@ from django.utils import translation
 from classifier import errors, sentences
 from ml.decision import REASONS
 from ml.image_types import CODES
-from tools.messages import catalogue_paths, compiled, marked_strings, read_catalogue
+from tools.messages import catalogue_paths, compiled, marked_strings, read_catalogue, refresh
 
 TEMPLATES = sorted((settings.BASE_DIR / "templates").rglob("*.html"))
 CATALOGUES = catalogue_paths()
@@ -175,6 +175,15 @@ def test_a_translation_begins_and_ends_as_its_original_does(catalogue: Catalog) 
 @pytest.mark.parametrize("path", CATALOGUES, ids=lambda path: path.parts[-3])
 def test_what_is_compiled_is_what_is_written(path: Path) -> None:
     assert path.with_suffix(".mo").read_bytes() == compiled(read_catalogue(path)), "run `make messages`"
+
+
+@pytest.mark.parametrize("path", CATALOGUES, ids=lambda path: path.parts[-3])
+def test_collecting_what_was_collected_before_leaves_no_other_date(path: Path, tmp_path: Path) -> None:
+    copy = tmp_path / path.relative_to(settings.BASE_DIR)
+    copy.parent.mkdir(parents=True)
+    copy.write_bytes(path.read_bytes())
+    refresh(copy)
+    assert read_catalogue(copy).creation_date == read_catalogue(path).creation_date
 
 
 def test_every_code_of_the_models_side_has_a_sentence_to_translate() -> None:

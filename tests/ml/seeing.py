@@ -37,14 +37,23 @@ class BrightIsTumour:
         return Outputs(logits, np.zeros((len(x), 2), np.float32), squares if self.masks else None)
 
 
+class BrightBelow:
+    """The brighter the lower half of a picture, the more upright it seems."""
+
+    def tensors(self, x: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        half = x.shape[1] // 2
+        return [x[:, half:].sum(axis=(1, 2)) - x[:, :half].sum(axis=(1, 2))]
+
+
 def seeing(
     folder: Path,
     patch: pytest.MonkeyPatch,
     engine: BrightIsTumour,
     near: BrightIsTumour | None = None,
+    upright: BrightBelow | None = None,
     **card: Any,
 ) -> Predictor:
-    """A predictor on this engine, with another one for close-ups where it is given.
+    """A predictor on this engine, with others for close-ups and to lay pictures upright where they are given.
 
     ``card`` adds to or replaces what the bundle's card says.
     """
@@ -65,9 +74,12 @@ def seeing(
     if near is not None:
         (directory / bundle.CLOSE_UP).write_bytes(b"stands for nothing")
         facts["close_up"] = {"input_size": SIZE}
+    if upright is not None:
+        (directory / bundle.UPRIGHT).write_bytes(b"stands for nothing")
+        facts["upright"] = {}
     (directory / bundle.CARD).write_text(json.dumps({**facts, **card}))
     bundle.seal(directory)
-    engines = {bundle.NETWORK: engine, bundle.CLOSE_UP: near}
+    engines = {bundle.NETWORK: engine, bundle.CLOSE_UP: near, bundle.UPRIGHT: upright}
     patch.setattr(predictor, "LiteRt", lambda path, threads: engines[path.name])
     return Predictor.load(directory)
 

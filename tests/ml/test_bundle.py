@@ -41,10 +41,11 @@ def change_card(directory: Path, change: Callable[[dict[str, Any]], object]) -> 
 def test_every_bundle_in_the_project_is_whole_small_and_described(directory: Path) -> None:
     found = bundle.verify(directory)
     assert found.version == directory.name
-    networks = [directory / name for name in (bundle.NETWORK, bundle.CLOSE_UP)]
+    networks = [directory / name for name in (bundle.NETWORK, *bundle.BESIDE.values())]
     assert sum(path.stat().st_size for path in networks if path.is_file()) <= 16 * MEGABYTE
     assert found.card["parameters"] <= 6_250_000
     assert found.card.get("close_up", {}).get("parameters", 0) <= 750_000
+    assert found.card.get("upright", {}).get("parameters", 0) <= 100_000
     assert sum(path.stat().st_size for path in directory.iterdir()) <= 30 * MEGABYTE
     assert {"intended_use", "not_for", "data", "metrics", "limits", "versions", "date"} <= set(found.card)
     assert "Research use only" in found.card["notice"]
@@ -55,11 +56,13 @@ def test_the_released_bundle_is_one_of_those_available() -> None:
     assert bundle.default() in bundle.available()
 
 
-def test_the_released_bundle_and_the_twin_beside_it_outline_from_near() -> None:
+@pytest.mark.parametrize("beside", ["close_up", "upright"])
+def test_the_released_bundle_and_the_twin_beside_it_outline_from_near_and_lay_pictures_upright(
+    beside: str,
+) -> None:
     cards = [bundle.verify(path).card for path in bundle.available()]
     twin = bundle.verify(bundle.default()).card["calibrated_by"]
-    near = {card["version"] for card in cards if "close_up" in card}
-    assert near == {bundle.default().name, twin}
+    assert {card["version"] for card in cards if beside in card} == {bundle.default().name, twin}
 
 
 def test_its_card_names_whose_weights_it_began_with() -> None:
@@ -96,6 +99,13 @@ def test_a_missing_file_is_noticed(copy: Path, name: str) -> None:
 
 def test_a_missing_file_is_noticed_even_where_the_checksums_do_not_list_it(copy: Path) -> None:
     (copy / bundle.NETWORK).unlink()
+    bundle.seal(copy)
+    assert code_of(copy) == "bundle_incomplete"
+
+
+@pytest.mark.parametrize("name", bundle.BESIDE.values())
+def test_a_network_that_the_card_speaks_of_must_be_there(copy: Path, name: str) -> None:
+    (copy / name).unlink()
     bundle.seal(copy)
     assert code_of(copy) == "bundle_incomplete"
 

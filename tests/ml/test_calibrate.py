@@ -2,12 +2,15 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ml import calibrate, decision
 from ml.labels import CLASSES
 
 RNG = np.random.default_rng(0)
 TARGETS = RNG.integers(0, 4, 2000)
+CHANCES = st.lists(st.floats(0, 1), min_size=1, max_size=40)
 
 
 def drawn(temperature: float) -> np.ndarray:
@@ -28,6 +31,24 @@ def test_the_temperature_that_was_put_in_is_found(temperature: float) -> None:
     assert after < 0.04 and (temperature == 1.0 or after < before)
 
 
+def test_the_threshold_is_the_lowest_that_leaves_enough_healthy_slices_alone() -> None:
+    healthy = np.arange(1, 21) / 100
+    limit = calibrate.threshold(healthy, 0.95)
+    assert 0.19 < limit < 0.1901
+    assert np.mean(healthy < limit) == 0.95
+
+
+@given(CHANCES, st.floats(0.01, 1))
+def test_the_specificity_that_was_asked_for_is_reached_and_no_lower_threshold_does(
+    chances: list[float], specificity: float
+) -> None:
+    healthy = np.array(chances)
+    limit = calibrate.threshold(healthy, specificity)
+    assert np.mean(healthy < limit) >= specificity - 1e-9
+    lower = np.nextafter(limit, -np.inf)
+    assert np.mean(healthy < lower) < specificity + 1e-9
+
+
 def test_the_tumour_threshold_is_the_lowest_that_keeps_the_specificity() -> None:
     healthy = np.arange(100) / 250
     tumour = np.concatenate([healthy, np.full(50, 0.9)])
@@ -35,6 +56,17 @@ def test_the_tumour_threshold_is_the_lowest_that_keeps_the_specificity() -> None
     targets = np.array([2] * 100 + [0] * 50)
     threshold = calibrate.tumour_threshold(probabilities, targets)
     assert np.mean(healthy < threshold) == pytest.approx(calibrate.SPECIFICITY)
+    assert np.mean(healthy < threshold - 2e-4) < calibrate.SPECIFICITY
+
+
+@pytest.mark.parametrize("healthy", [[0.01] * 60 + [0.25] * 40, [0.1, 0.2, 0.3, 0.04, 0.3456]])
+def test_the_tumour_threshold_keeps_the_specificity_with_ties_and_with_few_slices(
+    healthy: list[float],
+) -> None:
+    tumour = np.array(healthy)
+    probabilities = np.stack([tumour, 0 * tumour, 1 - tumour, 0 * tumour], axis=1)
+    threshold = calibrate.tumour_threshold(probabilities, np.full(len(tumour), 2))
+    assert np.mean(1 - probabilities[:, 2] < threshold) >= calibrate.SPECIFICITY
 
 
 def test_the_tumour_threshold_never_exceeds_one_half() -> None:

@@ -71,6 +71,12 @@ def test_uncertain_and_refused_are_not_answers() -> None:
     assert (seen["uncertain"], seen["refused"], seen["tumours_called_notumor"]) == (1, 1, 1)
 
 
+def test_where_nothing_is_answered_no_accuracy_of_answers_is_claimed() -> None:
+    found = replace(answers([0, 2], [0, 2]), outcomes=("uncertain", "refused"))
+    seen = evaluate.answer_figures(found)
+    assert (seen["coverage"], seen["accuracy_when_answered"]) == (0, None)
+
+
 def test_errors_that_matter_to_patients_are_counted_by_hand() -> None:
     """Of three tumours one is called healthy, one refused, one uncertain; of three healthy one a tumour."""
     found = replace(

@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 import PIL.Image
 import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from ml import __main__ as program
 from ml import bundle, grade
 from ml.class_facts import CAUTION, CLASS_FACTS
 from ml.datasets import DataError
 from ml.labels import TUMOUR_CLASSES
-from ml.statistics import Bootstrap
 from tests.ml.pictures import bytes_of, encoded
 
 SIDE = 96
@@ -98,13 +100,17 @@ def test_only_what_the_portal_can_run_and_no_hospital_explains_is_shipped(
     assert grade.as_text(result_of(**above)).splitlines()[-1] == f"verdict: {verdict}"
 
 
-def test_the_area_under_the_curve_is_that_of_the_textbook_and_follows_weights() -> None:
-    scores, high = np.array([0.1, 0.4, 0.35, 0.8]), np.array([False, False, True, True])
-    statistic = grade.auroc(scores, high)
-    assert statistic(np.ones((1, 4)))[0] == pytest.approx(0.75)
-    assert statistic(np.array([[1, 0, 1, 1]]))[0] == pytest.approx(1.0)
-    assert np.isnan(statistic(np.array([[1, 1, 0, 0]]))[0])
-    assert Bootstrap(list("abcd")).weighted(statistic, 4)["value"] == 0.75
+def test_shuffled_grades_that_do_exactly_as_well_count_against_the_model(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def two_of_three(values: np.ndarray, grades: np.ndarray, model: object) -> np.ndarray:
+        scores = np.zeros(len(grades))
+        scores[np.flatnonzero(grades)] = [1, 1, -1]
+        return scores
+
+    monkeypatch.setattr(grade, "held_out_scores", two_of_three)
+    found = grade.judged(np.zeros((6, 1)), np.arange(6) < 3, grade._logistic())
+    assert (found["auroc"], found["p"]) == (0.6667, 1.0)
 
 
 def test_no_patient_is_scored_by_a_model_that_has_seen_it() -> None:
@@ -112,6 +118,19 @@ def test_no_patient_is_scored_by_a_model_that_has_seen_it() -> None:
     high = np.arange(20) % 2 == 0
     scores = grade.held_out_scores(np.eye(20), high, grade._logistic())
     assert np.ptp(scores) < 0.5
+
+
+def test_models_of_few_patients_are_fitted_by_one_thread() -> None:
+    class Watched(LogisticRegression):  # type: ignore[misc]
+        def fit(self, values: np.ndarray, grades: np.ndarray) -> "Watched":
+            threads.update(pool["num_threads"] for pool in threadpool_info())
+            super().fit(values, grades)
+            return self
+
+    threads: set[int] = set()
+    with threadpool_limits(2):
+        grade.held_out_scores(np.eye(20), np.arange(20) % 2 == 0, make_pipeline(Watched()))
+    assert threads == {1}
 
 
 def test_a_patient_without_one_sequence_is_still_measured(tmp_path: Path) -> None:

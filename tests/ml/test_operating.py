@@ -2,13 +2,9 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from ml import operating
 from ml.evaluate import Answers
-
-CHANCES = st.lists(st.floats(0, 1), min_size=1, max_size=40)
 
 
 def found(tumour: list[float], sick: list[bool], groups: list[str] | None = None) -> Answers:
@@ -21,24 +17,6 @@ def found(tumour: list[float], sick: list[bool], groups: list[str] | None = None
         tuple(groups or [str(i) for i in range(len(chance))]),
         ("a",) * len(chance),
     )
-
-
-def test_the_threshold_is_the_lowest_that_leaves_enough_healthy_slices_alone() -> None:
-    healthy = np.arange(1, 21) / 100
-    limit = operating.threshold(healthy)
-    assert 0.19 < limit < 0.1901
-    assert np.mean(healthy < limit) == 0.95
-
-
-@given(CHANCES, st.floats(0.01, 1))
-def test_the_specificity_that_was_asked_for_is_reached_and_no_lower_threshold_does(
-    chances: list[float], specificity: float
-) -> None:
-    healthy = np.array(chances)
-    limit = operating.threshold(healthy, specificity)
-    assert np.mean(healthy < limit) >= specificity - 1e-9
-    lower = np.nextafter(limit, -np.inf)
-    assert np.mean(healthy < lower) < specificity + 1e-9
 
 
 def test_tumours_below_the_threshold_are_missed() -> None:
@@ -61,6 +39,12 @@ def test_the_roc_area_counts_pairs_and_halves_ties() -> None:
     area = operating.roc_area(found([0.9, 0.5, 0.2, 0.5], [True, True, False, False]))
     assert area is not None and area["value"] == (4 - 0.5) / 4
     assert operating.roc_area(found([0.9], [True])) is None
+
+
+def test_the_area_under_the_curve_follows_weights() -> None:
+    statistic = operating.area(np.array([0.1, 0.4, 0.35, 0.8]), np.array([False, False, True, True]))
+    assert statistic(np.array([[1, 1, 1, 1], [1, 0, 1, 1]])).tolist() == [0.75, 1.0]
+    assert np.isnan(statistic(np.array([[1, 1, 0, 0]]))[0])
 
 
 def test_predictive_values_follow_bayes() -> None:

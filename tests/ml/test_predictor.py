@@ -63,6 +63,7 @@ def test_the_golden_picture_gets_its_golden_answer(predictor: Predictor) -> None
         ("probabilities", dict.fromkeys(CLASSES, 0.25)),
         ("outline", np.full((4, 4), 0.02).tolist()),
         ("close_up", np.full((4, 4), 0.02).tolist()),
+        ("turns", [0.0, 1.0, 0.0, 0.0]),
     ],
 )
 def test_another_golden_answer_is_refused(part: str, other: object, tmp_path: Path) -> None:

@@ -245,15 +245,22 @@ def test_thin_slices_name_a_tumour_together_and_are_not_called_healthy_where_one
     assert predictor.predict(scan).outcome == ("glioma" if spots else "notumor")
 
 
-def test_a_large_outline_in_one_thin_slice_is_still_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: BrightIsTumour
+@pytest.mark.parametrize(
+    ("spots", "answered"),
+    [(range(4, 7), ("uncertain", "mask_disagrees")), (range(4, 6), ("notumor", None))],
+)
+def test_a_large_outline_in_as_many_thin_slices_as_decide_is_told(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    engine: BrightIsTumour,
+    spots: range,
+    answered: tuple[str, str | None],
 ) -> None:
-    thick = {"method": "run", "slices": 1, "thickness": 4}
-    predictor = seeing(tmp_path, monkeypatch, engine, aggregation=thick)
+    predictor = seeing(tmp_path, monkeypatch, engine, aggregation={"method": "run", "thickness": 4})
     predictor.thresholds = replace(predictor.thresholds, tumour=1.0, mask_area=0.001)
-    scan = image(*(head(SPOT) if i == 4 else head() for i in range(60)))
+    scan = image(*(head(SPOT) if i in spots else head() for i in range(60)))
     answer = predictor.predict(replace(scan, facts=replace(scan.facts, slice_spacing_mm=1.0)))
-    assert (answer.outcome, answer.reason, answer.slice_index) == ("uncertain", "mask_disagrees", 4)
+    assert (answer.outcome, answer.reason) == answered
 
 
 def test_mirroring_averages_both_views_and_turns_the_second_mask_back(

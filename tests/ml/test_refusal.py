@@ -108,6 +108,14 @@ def test_a_picture_that_scores_as_a_brain_slice_does_wins_half() -> None:
     assert found["unseen"]["auroc"]["value"] == 0.5
 
 
+def test_as_many_pictures_as_patients_are_still_drawn_independently() -> None:
+    """Each picture wins against the slices of one patient: drawn as those, it would win twice as often."""
+    one = evidence(heads(20), ["ct"] * 20, heads(60))
+    wins = np.repeat(np.eye(20), 3, axis=1)
+    low, high = refusal._figures(one, wins, np.ones(20, np.bool_))["auroc"]["interval"]
+    assert low < 0.05 < high
+
+
 def test_patients_and_not_their_slices_are_drawn() -> None:
     familiar = learnt(heads(30, 16, 3))
     limits = calibrate.limits(familiar, heads(300))

@@ -195,6 +195,11 @@ def test_a_figure_is_shown_with_its_interval_and_a_missing_one_with_a_dash() -> 
     assert tables.shown(7) == "7" and tables.shown(-0.25) == "-.250"
 
 
+def test_only_what_is_nothing_or_all_is_shown_as_such() -> None:
+    assert [tables.short(value) for value in (0.0, 1.0, 0.9994)] == [".000", "1.000", ".999"]
+    assert [tables.short(value) for value in (0.0004, -0.0004, 0.9997)] == [".0004", "-.0004", ".9997"]
+
+
 def test_runs_are_compared_in_one_table() -> None:
     figure = {"value": 0.5, "interval": [0.25, 1.0], "n": 4}
     table = tables.of_runs({"plain": {"accuracy": figure}, "other": {}}, ("accuracy", "dice_mean"))

@@ -9,7 +9,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ml import bench_engine, bundle, close_ups, datasets, examples, export, networks, starting, train
+from ml import (
+    bench_engine,
+    bundle,
+    close_ups,
+    conversion,
+    datasets,
+    examples,
+    export,
+    networks,
+    starting,
+    train,
+)
 from ml.errors import BundleError
 from ml.examples import Batch
 from ml.predictor import Predictor
@@ -144,7 +155,7 @@ def test_an_export_is_a_whole_bundle_that_answers(
     predictor = Predictor.load(directory)
     predictor.warm_up()
     card, metrics = predictor.card, json.loads((directory / bundle.METRICS).read_text())
-    assert card["weights_stored_as"] in export.FORMS
+    assert card["weights_stored_as"] in conversion.FORMS
     assert metrics["holdout"]["slices"] == 12 and metrics["holdout_healthy"]["slices"] == 2
     assert card["metrics"]["holdout"]["accuracy"] == metrics["holdout"]["accuracy"]
     assert {"tumour", "margin", "distance", "foreignness"} == set(card["thresholds"])

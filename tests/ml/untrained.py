@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ml import bundle, export, networks, preprocess, reference
+from ml import bundle, conversion, networks, preprocess, reference
 from ml.decision import Familiar
 from ml.engine import LiteRt
 from ml.labels import CLASSES
@@ -22,7 +22,7 @@ def untrained(folder: Path, kind: str = "residual_unet", form: str = "float32", 
     recipe = tiny.recipe(kind)
     model = networks.build(recipe.network, seed=3)
     model.save_weights(directory / bundle.WEIGHTS)
-    (directory / bundle.NETWORK).write_bytes(export.converted(model, form))
+    (directory / bundle.NETWORK).write_bytes(conversion.converted(model, form))
     facts = {
         "version": directory.name,
         "labels": list(CLASSES),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 NAME = re.compile(r"(PORTAL|DATABASE|BROKER)_[A-Z0-9_]+")
-READERS = {"text", "integer", "boolean", "choice", "words", "matching", "time_zone", "_address"}
+READERS = {"text", "integer", "boolean", "choice", "words", "matching", "time_zone", "_needed"}
 
 
 def read_by_the_portal() -> set[str]:

@@ -8,6 +8,7 @@ import tarfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psycopg2
@@ -328,6 +329,17 @@ def test_nothing_is_restored_while_the_portal_runs(settings: Settings, tmp_path:
     settings.DATA_DIR = tmp_path
     with supervisor.only_one(tmp_path), pytest.raises(CommandError, match="Another portal is running"):
         call_command("restore", str(tmp_path / "portal.tar"))
+
+
+def test_a_machine_without_postgresqls_programs_says_which_are_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(databases, "connection", SimpleNamespace(vendor="postgresql"))
+    with pytest.raises(BackupError, match=r"not installed here \(missing: pg_dump\)"):
+        databases.dump(tmp_path / "dump")
+    with pytest.raises(BackupError, match=r"not installed here \(missing: pg_restore, psql\)"):
+        databases.load(tmp_path / "dump")
 
 
 def rewrite(

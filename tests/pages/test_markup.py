@@ -21,6 +21,8 @@ OWN_STATIC = [
     for path in sorted((settings.BASE_DIR / "static").rglob("*"))
     if path.suffix in {".css", ".js", ".svg"} and "vendor" not in path.parts
 ]
+# Made of a word of the portal's and of what it is about, or of a form's own making.
+COMPOSED = re.compile(r"(tag|tone|event|upload|edge)-\w+|errorlist")
 VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
 
 
@@ -136,6 +138,16 @@ def test_no_page_is_kept_by_a_cache(browser: Client, scan: Scan) -> None:
 def test_nothing_comes_from_elsewhere(path: Path) -> None:
     text = path.read_text("utf-8").replace("http://www.w3.org/2000/svg", "")
     assert not re.search(r"https?://|//[a-z]+\.", text)
+
+
+def test_no_style_is_of_a_class_that_nothing_has() -> None:
+    sheets = "".join(path.read_text("utf-8") for path in OWN_STATIC if path.suffix == ".css")
+    scripts = [path for path in OWN_STATIC if path.suffix == ".js"]
+    code = sorted((settings.BASE_DIR / "classifier").rglob("*.py"))
+    used = "".join(path.read_text("utf-8") for path in [*TEMPLATES, *scripts, *code])
+    styled = set(re.findall(r"\.([a-z][\w-]*)", re.sub(r"/\*.*?\*/|url\(.*?\)", "", sheets, flags=re.DOTALL)))
+    words = set(re.findall(r"[\w-]+", used))
+    assert {one for one in styled - words if not COMPOSED.fullmatch(one)} == set()
 
 
 def test_htmx_may_neither_evaluate_nor_remember(browser: Client) -> None:

@@ -38,6 +38,24 @@ def test_a_figure_comes_with_its_interval() -> None:
     assert test.figures == [("Slices", "1,310"), ("Sensitivity for any tumour", "98% (97% to >99%)")]
 
 
+def test_an_aim_that_was_missed_is_not_told_as_if_it_were_met() -> None:
+    aims = {
+        "macro_f1": {**FIGURE, "met": False},
+        "wrongly_refused": {**FIGURE, "met": True},
+        "dice_lgg": {**FIGURE, "met": None},
+    }
+    told = dict(card_page({"metrics": {"targets": aims}}).tests[0].figures)
+    assert told["Mean F1 of the classes"] == "98% (97% to >99%), aim missed"
+    assert told["Wrongly refused"] == "98% (97% to >99%), aim met"
+    assert told["Overlap of the outlines (Dice), low-grade gliomas"] == "98% (97% to >99%)"
+
+
+def test_a_brier_score_is_no_share() -> None:
+    figure = {"value": 0.1089, "interval": [0.05, 1.2]}
+    [test] = card_page({"metrics": {"targets": {"brier": figure}}}).tests
+    assert test.figures == [("Brier score", "0.1089 (0.05 to 1.2)")]
+
+
 def test_the_shipped_models_card_speaks_the_readers_language(
     browser: Client, active_model: ModelVersion, alice: User
 ) -> None:

@@ -1,12 +1,14 @@
 """Opening a case in a page."""
 
 from datetime import date, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.contrib.auth.models import Group
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from pytest_django.fixtures import Settings
 
 from classifier.models import AuditEvent, Case, Patient, User
 from tests.conftest import NEURO, ORTHO
@@ -82,6 +84,16 @@ def test_what_is_wrong_is_said_and_nothing_is_opened(
     assert response.status_code == 400
     assert reason in words(response)
     assert not Case.objects.exists()
+
+
+def test_a_study_of_today_is_taken_wherever_the_day_has_begun(browser: Client, settings: Settings) -> None:
+    settings.TIME_ZONE = "Pacific/Pago_Pago"
+    today = timezone.localdate(timezone=ZoneInfo("Pacific/Kiritimati"))
+    assert browser.post(NEW, {"patient": "MRN-7", "study_date": today.isoformat()}).status_code == 302
+
+
+def test_the_page_takes_every_year_of_birth_that_programs_may_send(browser: Client) -> None:
+    assert browser.post(NEW, {"patient": "MRN-7", "birth_year": "1850"}).status_code == 302
 
 
 def test_a_clinician_without_a_department_is_told_who_can_help(browser: Client, alice: User) -> None:

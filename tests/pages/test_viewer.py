@@ -69,10 +69,18 @@ def test_the_script_gets_slices_outline_box_spacing_and_suspicion(browser: Clien
     assert (facts["outlined"], facts["boxSlice"], facts["box"]) == ([10, 11, 12], 10, [12, 10, 28, 30])
     assert facts["spacing"] == list(seen.facts["spacing_mm"])
     assert facts["suspicion"][0] is None, "a slice that is not judged has no suspicion"
-    assert facts["suspicion"][11] == 0.97
+    assert facts["suspicion"][11] == "97%"
     assert browser.get(facts["picture"]).status_code == 200
     assert browser.get(facts["mask"].replace("/0.png", "/11.png")).status_code == 200
     assert browser.get(facts["volume"]).status_code == 200
+
+
+def test_no_slice_is_said_to_be_certain_beside_the_picture_either(
+    browser: Client, series: Scan, worker: Worker
+) -> None:
+    rows = curve(20, tumour_probability={10: 0.9971, 11: 0.003})
+    worker.finish(series, prediction(slice_index=10, slices=rows))
+    assert facts_of(viewer(browser, series))["suspicion"][10:12] == [">99%", "<1%"]
 
 
 def test_the_curve_is_drawn_by_the_server_and_said_in_a_table(browser: Client, seen: Scan) -> None:

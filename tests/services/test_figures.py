@@ -13,7 +13,17 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from classifier.models import Analysis, Answer, Case, DepartmentPolicy, ModelVersion, Review, Scan, User
+from classifier.models import (
+    Adjudication,
+    Analysis,
+    Answer,
+    Case,
+    DepartmentPolicy,
+    ModelVersion,
+    Review,
+    Scan,
+    User,
+)
 from classifier.services.figures import KEPT, Figures, Share, Turnaround, department_figures
 from tests.conftest import NEURO, ORTHO
 
@@ -141,6 +151,27 @@ def test_where_two_persons_read_only_what_they_have_come_to_counts(
         Review.objects.create(analysis=analysis, reviewer=rita, **verdict("glioma", label))
     assert half.analyses.get().reviews.count() == 1
     assert of(alice).agreement == Share(1, 1)
+
+
+def test_what_a_third_person_has_decided_counts_though_one_reader_is_enough_now(
+    add: Add, alice: User, rita: User, make_user: Callable[..., User], case: Case
+) -> None:
+    policy = DepartmentPolicy.objects.create(department=case.department, second_reader=True)
+    analysis = add("notumor", "notumor").analyses.get()
+    first = analysis.reviews.get()
+    second = Review.objects.create(analysis=analysis, reviewer=rita, **verdict("notumor", "glioma"))
+    Adjudication.objects.create(
+        analysis=analysis,
+        first_read=first,
+        second_read=second,
+        first_reader=alice,
+        second_reader=rita,
+        adjudicator=make_user("carl", "reviewer", NEURO),
+        answer="glioma",
+    )
+    policy.second_reader = False
+    policy.save()
+    assert of(alice).not_missed == Share(0, 1)
 
 
 def test_what_is_to_be_read_blind_is_not_counted_for_its_reader(

@@ -8,9 +8,10 @@ from django.contrib.auth.models import Group
 from classifier.audit import Actor
 from classifier.errors import NotAllowed, UserFacingError
 from classifier.models import AuditEvent, Role, User
-from classifier.services.departments import rename_department
+from classifier.services.departments import create_department, rename_department
 from classifier.services.people import change_access, change_user, create_user, reset_password
 from tests.conftest import NEURO
+from tests.services.locks import WHERE_ROWS_ARE_LOCKED, as_a_row_is_written
 
 STRONG = "correct horse battery staple"
 
@@ -155,3 +156,28 @@ def test_someone_with_a_shell_acts_under_the_name_of_their_account(alice: User) 
     change_user(actor=Actor.command(), user=alice, first_name="Alice")
     event = AuditEvent.objects.get()
     assert event.actor is None and event.actor_name and event.via == "command"
+
+
+@pytest.mark.django_db(transaction=True)
+@WHERE_ROWS_ARE_LOCKED
+@pytest.mark.parametrize("name", ["Cardiology", "CARDIOLOGY"])
+def test_of_two_departments_that_get_one_name_at_once_the_later_is_refused(name: str, as_ada: Actor) -> None:
+    with as_a_row_is_written(Group, create_department, actor=as_ada, name=name) as begun:
+        create_department(actor=as_ada, name="Cardiology")
+    assert refused_code(begun[0].result) == "department_name_taken"
+    neuro = Group.objects.create(name=NEURO)
+    with as_a_row_is_written(Group, create_department, actor=as_ada, name="Oncology") as begun:
+        rename_department(actor=as_ada, department=neuro, name="ONCOLOGY")
+    assert refused_code(begun[0].result) == "department_name_taken"
+
+
+@pytest.mark.django_db(transaction=True)
+@WHERE_ROWS_ARE_LOCKED
+@pytest.mark.parametrize("username", ["carol", "Carol"])
+def test_of_two_accounts_that_get_one_name_at_once_the_later_is_refused(username: str, as_ada: Actor) -> None:
+    with as_a_row_is_written(User, created, actor=as_ada, username=username) as begun:
+        carol = created(as_ada)
+    assert refused_code(begun[0].result) == "username_taken"
+    with as_a_row_is_written(User, created, actor=as_ada, username="Dora") as begun:
+        change_user(actor=as_ada, user=carol, username="dora")
+    assert refused_code(begun[0].result) == "username_taken"

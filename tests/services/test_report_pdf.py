@@ -49,6 +49,10 @@ def test_the_pdf_says_what_was_signed_on_every_page_in_selectable_text(signed: R
         assert f"Page {number} of {pages}" in words
 
 
+def test_the_pdf_writes_a_share_as_the_pages_of_its_language_do(signed: Report) -> None:
+    assert "90 %" in text_of(report_pdf(report=signed, language="es"))
+
+
 def test_the_pdf_is_tagged_and_names_its_language_and_title(signed: Report) -> None:
     for language in ("en", "es"):
         reader = pypdf.PdfReader(io.BytesIO(report_pdf(report=signed, language=language)))

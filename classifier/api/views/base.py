@@ -63,3 +63,17 @@ class AnyAccept(BaseContentNegotiation):
     ) -> tuple[BaseRenderer, str]:
         renderer = next(iter(renderers))
         return renderer, str(renderer.media_type)
+
+
+class FileView(ApiView):
+    """What a stranger made must not act in our name, even when it is opened on its own."""
+
+    scopes = READ
+    content_negotiation_class = AnyAccept
+
+    def finalize_response(  # type: ignore[override]
+        self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
+        response = super().finalize_response(request, response, *args, **kwargs)
+        response["Content-Security-Policy"] = "default-src 'none'; sandbox"
+        return response

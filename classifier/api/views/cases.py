@@ -35,6 +35,7 @@ class PatientView(ApiView):
 
     @extend_schema(operation_id="patients_read", responses=PatientSerializer)
     def get(self, request: Request, pk: uuid.UUID) -> Response:
+        """One patient."""
         patient = cases.view_patient(actor=self.actor, patient_id=pk)
         return Response(self.shown(PatientSerializer, patient))
 
@@ -70,4 +71,5 @@ class CaseView(ApiView):
 
     @extend_schema(operation_id="cases_read", responses=CaseDetailSerializer)
     def get(self, request: Request, pk: uuid.UUID) -> Response:
+        """One case."""
         return Response(self.shown(CaseDetailSerializer, cases.view_case(actor=self.actor, case_id=pk)))

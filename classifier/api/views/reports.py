@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from classifier.api.inputs import PageQuery, PdfQuery, SignForm, body_of, query_of
 from classifier.api.pagination import page_schema
 from classifier.api.reading_serializers import ReportDetailSerializer, ReportSerializer
-from classifier.api.views.base import READ, AnyAccept, ApiView
+from classifier.api.views.base import READ, ApiView, FileView
 from classifier.api.views.lists import page_response
 from classifier.models.tokens import Scope
 from classifier.services import cases, report_document, reports
@@ -57,10 +57,7 @@ class ReportView(ApiView):
         )
 
 
-class ReportPdfView(ApiView):
-    scopes = READ
-    content_negotiation_class = AnyAccept
-
+class ReportPdfView(FileView):
     @extend_schema(
         operation_id="reports_pdf",
         parameters=[PdfQuery],
@@ -74,6 +71,4 @@ class ReportPdfView(ApiView):
         response["Content-Disposition"] = (
             f'attachment; filename="report-{str(report.case_id)[:8]}-v{report.version}-{language}.pdf"'
         )
-        response["Content-Security-Policy"] = "default-src 'none'; sandbox"
-        response["X-Content-Type-Options"] = "nosniff"
         return response

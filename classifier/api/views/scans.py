@@ -25,7 +25,7 @@ from classifier.api.inputs import (
 from classifier.api.pagination import page_schema
 from classifier.api.parsers import UploadParser
 from classifier.api.serializers import AnalysisSerializer, ScanSerializer, UploadedSerializer
-from classifier.api.views.base import READ, READ_WRITE, AnyAccept, ApiView
+from classifier.api.views.base import READ, READ_WRITE, ApiView, FileView
 from classifier.api.views.lists import Listing, ListView, page_response
 from classifier.models import Scan
 from classifier.services import analyses, intake, listing, scans
@@ -131,10 +131,7 @@ class ScanAnalysesView(ApiView):
         return Response(body, status=202, headers={"Location": body["url"]})
 
 
-class ScanFileView(ApiView):
-    scopes = READ
-    content_negotiation_class = AnyAccept
-
+class ScanFileView(FileView):
     @extend_schema(
         operation_id="scans_file",
         parameters=[FileQuery],
@@ -144,12 +141,9 @@ class ScanFileView(ApiView):
         """The file as it was uploaded, with everything that it says of the patient."""
         position = query_of(request, FileQuery)["position"]
         file, handle = scans.download_file(actor=self.actor, scan_id=pk, position=position)
-        response = FileResponse(
+        return FileResponse(
             handle,
             as_attachment=True,
             filename=f"scan-{pk}-{position}.{file.kind}",
             content_type="application/octet-stream",
         )
-        response["Content-Security-Policy"] = "default-src 'none'; sandbox"
-        response["X-Content-Type-Options"] = "nosniff"
-        return response
