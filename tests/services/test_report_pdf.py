@@ -152,7 +152,9 @@ def test_the_picture_of_a_missed_tumour_is_the_slice_on_which_a_reader_marked_it
     picture = key_image(report)
     assert picture is not None
     assert picture.boxes == [[0.25, 0.0, 0.25, 0.125]]
-    told = text_of(report_pdf(report=report, language="en"))
+    pdf = report_pdf(report=report, language="en")
+    assert b"pdfuaid" in pypdf.PdfReader(io.BytesIO(pdf)).trailer["/Root"]["/Metadata"].get_data()
+    told = text_of(pdf)
     assert "Glioma, seen on slice 4" in told
     assert "Slice 4 of" in told
     assert "Dashed: where a reader sees it." in told
