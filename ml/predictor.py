@@ -204,7 +204,7 @@ class Predictor:
     def _judge_all(self, image: Image, clock: _Clock, progress: Progress | None) -> list[_Judged]:
         judged: list[_Judged] = []
         shown, total = _brain(image), len(image.slices)
-        turns = self._turns(image, np.flatnonzero(shown))
+        turns = self._glanced(image, np.flatnonzero(shown)) if total > LARGEST_BATCH else None
         for start in range(0, total, LARGEST_BATCH):
             batch = slice(start, start + LARGEST_BATCH)
             judged += self._judge(image.slices[batch], shown[batch], turns, clock)
@@ -212,24 +212,27 @@ class Predictor:
                 progress(len(judged), total)
         return judged
 
-    def _turns(self, image: Image, shown: NDArray[np.intp]) -> int:
-        """Quarter turns that lay the slices of an image upright, told by some of those that show brain."""
-        if self._scores is None:
-            return 0
+    def _glanced(self, image: Image, shown: NDArray[np.intp]) -> int:
+        """Quarter turns that lay a scan upright, told by some of the slices that show brain."""
         some = np.linspace(0, len(shown) - 1, min(len(shown), GLANCES)).round().astype(int)
-        glances = [preprocess.prepare(image.slices[index], upright.SIDE) for index in shown[some]]
-        return upright.turns(self._scores, np.stack(glances))
+        return self._turns(np.stack([preprocess.prepare(image.slices[i], self._size) for i in shown[some]]))
+
+    def _turns(self, x: NDArray[np.float32]) -> int:
+        return upright.turns(self._scores, x) if self._scores else 0
 
     def _judge(
-        self, slices: Sequence[Pixels], shown: Sequence[bool], turns: int, clock: _Clock
+        self, slices: Sequence[Pixels], shown: Sequence[bool], turns: int | None, clock: _Clock
     ) -> list[_Judged]:
+        """Laid upright by so many quarter turns; where that is not known, by what these slices tell."""
         prepared = [preprocess.prepare_with_geometry(pixels, self._size) for pixels in slices]
         unusable = [
             decision.unusable(pixels) if brain_here else NO_BRAIN
             for pixels, brain_here in zip(slices, shown, strict=True)
         ]
+        squares = np.stack([x for x, _ in prepared])
+        turns = self._turns(squares) if turns is None else turns
         clock.stop("preprocess")
-        outputs = self._run(upright.laid(np.stack([x for x, _ in prepared]), turns))
+        outputs = self._run(upright.laid(squares, turns))
         probabilities = decision.softmax(outputs.logits, self._temperature)
         refusals = decision.refusals(unusable, outputs.embeddings, self._familiar, self.thresholds)
         clock.stop("inference")

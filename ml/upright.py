@@ -16,7 +16,7 @@ from ml import reference
 from ml.engine import LiteRt, Outputs
 
 SIDE: Final = 32
-"""Of the prepared pictures (n, SIDE, SIDE, 1) that are looked at, in pixels."""
+"""Pixels to which prepared pictures are shrunk for this."""
 TURNS: Final = 4
 
 Pictures = NDArray[np.float32]
@@ -34,13 +34,13 @@ def scores_of(engine: LiteRt) -> Scores:
 
 
 def turns(scores: Scores, x: Pictures) -> int:
-    """The counter-clockwise quarter turns that lay the pictures (n, SIDE, SIDE, 1) of one scan upright."""
+    """The counter-clockwise quarter turns that lay the pictures (n, size, size, 1) of one scan upright."""
     return int(_sums(scores, x).sum(axis=1).argmax())
 
 
 def laid_each(scores: Scores, run: Callable[[Pictures], Outputs], x: Pictures) -> Outputs:
     """What ``run`` says of n pictures of different scans, each of which is laid upright for it."""
-    chosen = _sums(scores, _shrunk(x)).argmax(axis=0)
+    chosen = _sums(scores, x).argmax(axis=0)
     found = run(np.concatenate([laid(x[i : i + 1], turns) for i, turns in enumerate(chosen)]))
     if found.masks is None:
         return found
@@ -60,7 +60,7 @@ def turned(x: Pictures) -> Pictures:
 
 def _sums(scores: Scores, x: Pictures) -> NDArray[np.float32]:
     """How upright every turn of every picture seems, (4, n), with its mirror image."""
-    every = turned(x)
+    every = turned(_shrunk(x))
     return np.asarray((scores(every) + scores(every[:, :, ::-1])).reshape(TURNS, len(x)))
 
 

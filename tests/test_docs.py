@@ -153,7 +153,7 @@ def test_clinicians_are_told_how_often_the_release_answers_a_tumour_with_none() 
 def test_the_release_and_its_size_are_those_of_the_card() -> None:
     assert f"### The released bundle, `{bundle.default().name}`" in MODEL
     card = json.loads((bundle.default() / bundle.CARD).read_text("utf-8"))
-    assert (
-        f"{card['parameters'] / 1e6:.1f} and .{card['close_up']['parameters'] / 1e4:.0f} M parameters"
-        in MODEL
+    near, upright = (card[name]["parameters"] / 1e4 for name in ("close_up", "upright"))
+    assert f"{card['parameters'] / 1e6:.1f}, .{near:.0f} and .{upright:02.0f} M parameters" in " ".join(
+        MODEL.split()
     )

@@ -154,7 +154,11 @@ def test_text_is_never_given_a_tumour(predictor: Predictor, size: int, dark: boo
     assert predictor.predict(image_of(np.asarray(page) / 255)).outcome not in TUMOUR_CLASSES
 
 
-def test_every_slice_is_answered_as_if_it_were_alone(predictor: Predictor) -> None:
+def test_every_slice_is_answered_as_if_it_were_alone_and_lay_as_its_scan_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    predictor = Predictor.load(bundle.default())
+    monkeypatch.setattr(predictor, "_scores", None)
     pictures = [brain(seed, tumour=seed % 2 == 0) for seed in range(35)]
     together = predictor.predict(image_of(*pictures))
     assert [result.index for result in together.slices] == list(range(35))

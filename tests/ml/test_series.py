@@ -121,7 +121,7 @@ def test_an_impossible_orientation_is_none(orientation: list[float]) -> None:
 def test_missing_slices_are_noted(left_out: list[int], gaps: bool) -> None:
     facts = only([data for number, data in enumerate(FILES) if number not in left_out]).image.facts
     assert facts.gaps is gaps
-    assert facts.frames == 6 - len(left_out)
+    assert (facts.frames, facts.slice_spacing_mm) == (6 - len(left_out), 4)
 
 
 def test_small_deviations_are_no_gaps() -> None:
@@ -151,11 +151,9 @@ def test_series_are_told_apart_and_come_in_the_order_of_their_first_file() -> No
     assert [series.image.facts.kind for series in found] == ["dicom", "png", "dicom", "nifti"]
 
 
-def test_a_series_that_mixes_localisers_is_split_by_orientation_and_size() -> None:
-    planes = [
-        dicom_slices(2, directions=sides, SOPInstanceUID=f"1.{i}")
-        for i, sides in enumerate((AXIAL, SAGITTAL))
-    ]
+@pytest.mark.parametrize("pair", [(AXIAL, SAGITTAL), (AXIAL, CORONAL), ((0,) * 6, AXIAL)])
+def test_a_series_that_mixes_localisers_is_split_by_orientation_and_size(pair: Any) -> None:
+    planes = [dicom_slices(2, directions=sides, SOPInstanceUID=f"1.{i}") for i, sides in enumerate(pair)]
     small = dicom_slices(2, volume=grades(2)[:, :32, :34], step=9)
     found = read_series([planes[0][0], planes[1][0], small[0], planes[0][1], planes[1][1], small[1]])
     assert [series.members for series in found] == [(0, 3), (1, 4), (2, 5)]

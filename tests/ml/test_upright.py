@@ -124,7 +124,8 @@ def test_what_lies_upright_is_learnt_from_pictures_that_do(
 
 
 @pytest.mark.data
-def test_quarter_turns_change_no_answer_to_real_slices(predictor: Predictor, data: Path) -> None:
+def test_quarter_turns_change_no_answer_to_real_slices(data: Path) -> None:
+    predictor = Predictor.load(bundle.default())
     rows = datasets.holdout(datasets.records(data, ("slices", "lgg")))[::60]
     for row in rows:
         pixels = images.read(data / row.path).slices[0]

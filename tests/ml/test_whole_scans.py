@@ -75,6 +75,7 @@ def test_scans_can_be_asked_for_as_if_their_tumours_were_thin(folder: Path) -> N
     for volume in found:
         shown = [index for index, path in enumerate(volume.paths) if Path(path) in sick]
         assert len(shown) == (2 if volume.label == "glioma" else 0)
+        assert len(volume.paths) - len(shown) == 8
         assert any(set(volume.paths) < set(paths) for paths in whole)
         assert list(volume.paths) == sorted(volume.paths)
     assert len(found) > len(whole) and {volume.label for volume in found} == {"glioma", "notumor"}
@@ -109,6 +110,22 @@ def test_the_comparison_counts_what_each_way_finds_and_spares() -> None:
     assert by_way["max",]["all_found_specificity"]["value"] == 1
     assert by_way["max",]["all_found_threshold"] == 0.9
     assert all(len(one["accuracy"]["interval"]) == 2 for one in found)
+
+
+def test_all_tumours_are_found_at_the_probability_of_the_least_suspicious_one() -> None:
+    sure, vague = [0.9] * 5, [0.6] * 5
+    found = volumes.compare(
+        judged({"sick a": sure, "sick b": vague, "well": vague, "well b": [0.1] * 5}), THRESHOLDS
+    )
+    assert found[0]["aggregation"] == {"method": "max"}
+    assert found[0]["all_found_threshold"] == 0.6 and found[0]["all_found_specificity"]["value"] == 0.5
+
+
+def test_a_tumour_that_is_refused_is_not_found() -> None:
+    seen = judged({"sick a": [0.9] * 5, "sick b": [0.9] * 5, "well": [0.1] * 5})
+    seen.curves[0].refused[:] = True
+    found = volumes.compare(seen, THRESHOLDS)[0]
+    assert (found["refused"], found["sensitivity"]["value"], found["specificity"]["value"]) == (1, 0.5, 1)
 
 
 def test_the_command_prints_a_table_and_writes_the_figures(

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from classifier.audit import Actor
+from classifier.errors import UserFacingError
 from classifier.models import (
     Analysis,
     AuditEvent,
@@ -102,6 +103,14 @@ def test_the_worklist_of_a_blind_department_does_not_tell_the_answer(
     assert row.leading.outcome == "glioma"
     reads(blind=False)
     assert standing() == Triage.SUSPECTED
+
+
+def test_an_analysis_that_failed_is_told_where_answers_are_read_blind(
+    scan: Scan, worker: Worker, reads: Reads
+) -> None:
+    reads(blind=True)
+    worker.finish(scan, UserFacingError("file_altered", "A stored image differs."))
+    assert standing() == Triage.FAILED
 
 
 def test_neither_pages_nor_lists_nor_history_tell_what_is_hidden(

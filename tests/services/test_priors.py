@@ -3,12 +3,13 @@
 from datetime import date
 
 from classifier.audit import Actor
-from classifier.models import Scan
+from classifier.models import Patient, Scan
 from classifier.services.cases import open_case
-from classifier.services.priors import priors_of
+from classifier.services.priors import priors_of, view_prior
 from tests.conftest import upload
 from tests.intake import upload_scans
 from tests.ml.pictures import brain_png
+from tests.services.readers import refusal
 
 
 def add(actor: Actor, seed: int, reference: str = "MRN-1", study: date | None = None) -> Scan:
@@ -32,3 +33,16 @@ def test_the_patient_of_the_same_reference_in_another_department_is_another(
     ours, _ = add(as_alice, 1), add(as_bob, 2)
     for actor in (as_alice, as_otto):
         assert priors_of(actor=actor, scan=ours) == []
+
+
+def test_only_another_scan_of_the_same_person_is_shown_beside_one(as_alice: Actor, rung: list[str]) -> None:
+    ours, earlier, of_another = add(as_alice, 1), add(as_alice, 2), add(as_alice, 3, "MRN-2")
+    assert view_prior(actor=as_alice, scan=ours, prior_id=earlier.pk) == earlier
+    for wrong in (of_another, ours):
+        assert refusal(view_prior, actor=as_alice, scan=ours, prior_id=wrong.pk) == "not_found"
+
+
+def test_scans_of_nobody_known_are_not_shown_beside_each_other(as_alice: Actor, rung: list[str]) -> None:
+    one, other = (add(as_alice, seed, Patient.UNASSIGNED) for seed in (1, 2))
+    assert priors_of(actor=as_alice, scan=one) == []
+    assert refusal(view_prior, actor=as_alice, scan=one, prior_id=other.pk) == "not_found"

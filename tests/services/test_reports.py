@@ -237,6 +237,17 @@ def test_an_amendment_is_a_new_version_with_its_reason(signed: Report, as_rita: 
     assert kept.answer == "meningioma"
 
 
+@pytest.mark.parametrize("answer", ["notumor", "cannot_tell"])
+def test_an_amendment_may_take_back_a_tumour_that_was_signed(
+    answer: str, signed: Report, as_rita: Actor
+) -> None:
+    assert set(sign_off_of(actor=as_rita, case=signed.case).answers) == set(Answer)
+    amended = amend_report(
+        actor=as_rita, case=signed.case, amends=1, reason="Another patient's scan.", answer=answer
+    )
+    assert (amended.version, amended.answer) == (2, answer)
+
+
 @pytest.mark.parametrize(
     ("given", "code"),
     [

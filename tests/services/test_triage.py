@@ -87,3 +87,11 @@ def test_no_tumour_is_said_of_no_case_with_a_scan_that_is_not_yet_analysed(
     assert Case.objects.get().outcome == "notumor"
     upload_scans(actor=as_alice, case=case, files=[upload(brain_png(seed=5))])
     assert Case.objects.get().outcome == ""
+
+
+def test_a_new_scan_does_not_push_a_suspected_tumour_down_the_worklist(
+    scan: Scan, worker: Worker, as_alice: Actor, case: Case
+) -> None:
+    worker.finish(scan, prediction("glioma"))
+    upload_scans(actor=as_alice, case=case, files=[upload(brain_png(seed=5))])
+    assert (standing(), Case.objects.get().outcome) == (Triage.SUSPECTED, "glioma")
