@@ -168,6 +168,14 @@ def figure_words(name: str) -> str:
     return str(FIGURES.get(name) or FACTS.get(name) or words[:1].upper() + words[1:])
 
 
+def place_words(index: int, *, elsewhere: bool) -> str:
+    """On which slice a reader has seen the tumour; ``elsewhere`` than where the model outlined it."""
+    number = {"number": index + 1}
+    if elsewhere:
+        return gettext("seen elsewhere on slice %(number)s") % number
+    return gettext("seen on slice %(number)s") % number
+
+
 def percent(share: float | None) -> str:
     """A share of one without false certainty: only what is 0 or 1 reads as such."""
     if share is None:

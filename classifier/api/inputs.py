@@ -16,6 +16,7 @@ from rest_framework.request import Request
 from classifier.errors import UserFacingError
 from classifier.models import Analysis, Answer, Case, Patient, Review
 from classifier.models.analysis import Label, Outcome
+from classifier.services import reviews
 from classifier.services.clock import today_somewhere
 
 SENTENCES = {
@@ -144,7 +145,8 @@ class RegionForm(serializers.Serializer[Any]):
 
 class ReviewForm(serializers.Serializer[Any]):
     """`label` is needed with the verdict `correct` and implied by `agree`. Who reads blind says `correct`
-    with their own answer, or `cannot_tell`. `region` says where the finding is instead."""
+    with their own answer, or `cannot_tell`. `region` says where the reader sees the tumour: with
+    `wrong_region`, or with `correct` and a tumour class."""
 
     verdict = serializers.ChoiceField(choices=Review.Verdict.choices)
     label = serializers.ChoiceField(choices=Label.choices, required=False, allow_blank=True)  # type: ignore[assignment]
@@ -157,8 +159,9 @@ class ReviewForm(serializers.Serializer[Any]):
         if attrs.get("label") and attrs["verdict"] != Review.Verdict.CORRECT:
             sentence = gettext("A label goes with the verdict “correct”; leave it out.")
             raise ValidationError({"label": [ErrorDetail(sentence, code="label_unexpected")]})
-        if attrs.get("region") and not attrs.get("wrong_region"):
-            sentence = gettext("Say that the region is wrong, or leave out where it is instead.")
+        said = {"label": attrs.get("label", ""), "wrong_region": attrs.get("wrong_region", False)}
+        if attrs.get("region") and not reviews.takes_region(verdict=attrs["verdict"], **said):
+            sentence = reviews.region_unexpected()
             raise ValidationError({"wrong_region": [ErrorDetail(sentence, code="required")]})
         return attrs
 

@@ -237,8 +237,8 @@ class Review(AppendOnlyModel):
     verdict = models.CharField(max_length=12, choices=Verdict.choices)
     label = models.CharField(max_length=10, choices=Label.choices, blank=True)
     comment = models.TextField(max_length=4000, blank=True)
-    # The finding's place is wrong; where the reader sees it is optional.
     wrong_region = models.BooleanField(default=False)
+    # Where the reader sees the tumour: instead of where the model outlined it, or where it named none.
     region = models.JSONField(
         null=True, blank=True, help_text=_("slice, and box as left, top, right, bottom in its pixels")
     )
@@ -256,7 +256,10 @@ class Review(AppendOnlyModel):
                 name="review_label_fits_verdict",
             ),
             models.CheckConstraint(
-                condition=Q(wrong_region=True) | Q(region__isnull=True), name="review_region_is_wrong"
+                condition=Q(wrong_region=True)
+                | Q(region__isnull=True)
+                | Q(label__in=["glioma", "meningioma", "pituitary"]),
+                name="review_region_is_of_tumour",
             ),
             models.CheckConstraint(
                 condition=Q(blind=False) | Q(wrong_region=False), name="review_blind_saw_no_region"

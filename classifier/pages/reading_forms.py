@@ -59,7 +59,8 @@ class ReviewForm(forms.Form):
             ]
             self.fields["label"].label = _("Your answer")
         if not (analysis.suspects_tumour or analysis.finding):
-            del self.fields["wrong_region"], self.fields["region"]
+            del self.fields["wrong_region"]
+            self.fields["region"].label = _("Where you see a tumour")
 
     def clean(self) -> dict[str, Any]:
         given = self.cleaned_data

@@ -31,7 +31,7 @@ def review(request: SignedInRequest, analysis_id: uuid.UUID) -> HttpResponse:
             reviews.submit_review(actor=page_actor(request), analysis=analysis, **form.cleaned_data)
             return _onwards(request, analysis, _("Your review is recorded."))
         except UserFacingError as error:
-            form.add_error(_field_of(error, form), error.detail)
+            form.add_error(_field_of(error), error.detail)
             status = error.status
     reviews.record_analysis_view(actor=page_actor(request), analysis=analysis)
     return render(request, "cases/review.html", _facts(request, analysis) | {"form": form}, status=status)
@@ -73,9 +73,9 @@ def _facts(request: SignedInRequest, analysis: Analysis) -> dict[str, Any]:
     return {"analysis": analysis, "case": analysis.scan.case, "result": result, "index": index}
 
 
-def _field_of(error: UserFacingError, form: ReviewForm) -> str | None:
+def _field_of(error: UserFacingError) -> str | None:
     """Beside which field the sentence stands."""
-    return "region" if error.code == "region_invalid" and "region" in form.fields else None
+    return "region" if error.code in {"region_invalid", "region_unexpected"} else None
 
 
 def _onwards(request: SignedInRequest, analysis: Analysis, said: str) -> HttpResponse:

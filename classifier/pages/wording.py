@@ -1,11 +1,14 @@
 """An audit event as the end of a sentence that begins with who did it."""
 
+from typing import Any
+
 from django.db.models import TextChoices
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from classifier.models import Answer, AuditEvent, Review
 from classifier.models.analysis import Label, Outcome
+from classifier.sentences import place_words
 
 Action = AuditEvent.Action
 
@@ -64,11 +67,13 @@ def event_words(event: AuditEvent) -> str:
     ).rstrip(" :")  # what is hidden from this reader leaves the sentence without its end
 
 
-def _verdict(detail: dict[str, str]) -> str:
+def _verdict(detail: dict[str, Any]) -> str:
     verdict = _label_of(Review.Verdict, detail.get("verdict")).lower()
     label = _label_of(Label, detail.get("label"))
-    region = gettext("wrong region") if detail.get("wrong_region") else ""
-    return ", ".join(filter(None, (verdict, label, region)))
+    wrong = bool(detail.get("wrong_region"))
+    region = gettext("wrong region") if wrong else ""
+    place = place_words(detail["slice"], elsewhere=wrong) if "slice" in detail else ""
+    return ", ".join(filter(None, (verdict, label, region, place)))
 
 
 def _label_of(choices: type[TextChoices], value: str | None) -> str:

@@ -92,13 +92,19 @@ def _adjudication(decided: Adjudication | None) -> dict[str, Any] | None:
 
 
 def _tells_most(scan: Mapping[str, Any], answer: str) -> tuple[bool, bool, bool, float]:
-    """The picture to show: read as what was signed, where the machine outlined or suspected something."""
+    """The picture to show: read as what was signed, where a reader or the machine marked or suspected it."""
     return (
         scan["answer"] == answer,
-        bool(scan["finding"]),
+        bool(scan["finding"] or places(scan)),
         scan["outcome"] in TUMOUR_OUTCOMES,
         scan["tumour_probability"] or 0.0,
     )
+
+
+def places(scan: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Where the readers whose answer holds have seen the tumour, the latest first."""
+    reads = reversed(scan["reads"])
+    return [read["region"] for read in reads if read["region"] and read["label"] == scan["answer"]]
 
 
 def _versions(analyses: Iterable[Analysis]) -> list[ModelVersion]:

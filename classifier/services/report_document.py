@@ -16,7 +16,15 @@ from classifier.audit import Action, Actor, record
 from classifier.errors import UserFacingError
 from classifier.models import Answer, Report, Review
 from classifier.models.analysis import Analysis, Label, Outcome
-from classifier.sentences import CARDS, card_words, figure_words, percent, translated, with_interval
+from classifier.sentences import (
+    CARDS,
+    card_words,
+    figure_words,
+    percent,
+    place_words,
+    translated,
+    with_interval,
+)
 from classifier.services.key_images import KeyImage, key_image, shown_slice
 from classifier.services.reports import find_report
 
@@ -108,12 +116,17 @@ def _image(report: Report, picture: KeyImage) -> dict[str, Any]:
     }
     if len(report.content["scans"]) > 1:
         where = f"{_scan_number(report)}. {where}"
-    caption = f"{where}. " + (
-        _("Orange: where the model sees a tumour.")
-        if picture.is_outlined
-        else _("As it was uploaded, without marks.")
-    )
-    return {"caption": caption, "alt": _("MRI of the head.") + " " + caption, "edges": picture.edges}
+    caption = f"{where}. {_marks(picture)}"
+    alt = _("MRI of the head.") + " " + caption
+    return {"caption": caption, "alt": alt, "edges": picture.edges, "boxes": picture.boxes}
+
+
+def _marks(picture: KeyImage) -> str:
+    marks = [
+        _("Orange: where the model sees a tumour.") if picture.is_outlined else "",
+        _("Dashed: where a reader sees it.") if picture.boxes else "",
+    ]
+    return " ".join(filter(None, marks)) or _("As it was uploaded, without marks.")
 
 
 def _scan_number(report: Report) -> str:
@@ -207,9 +220,7 @@ def _read_row(read: Mapping[str, Any], prefix: str) -> tuple[str, ...]:
     marks = [
         _("blind") if read["blind"] else "",
         _("wrong region") if read["wrong_region"] else "",
-        _("seen elsewhere on slice %(number)s") % {"number": read["region"]["slice"] + 1}
-        if read["region"]
-        else "",
+        place_words(read["region"]["slice"], elsewhere=read["wrong_region"]) if read["region"] else "",
     ]
     verdict = ", ".join(filter(None, [said, *marks]))
     return read["reader"], prefix + verdict, read["comment"], moment_words(datetime.fromisoformat(read["at"]))

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from classifier.audit import Action, Actor, record
 from classifier.errors import Conflict, NotAllowed, NotFound, UserFacingError
 from classifier.models import Adjudication, Analysis, Answer, Review, Scan, User
-from classifier.models.analysis import Label
+from classifier.models.analysis import TUMOUR_OUTCOMES, Label
 from classifier.services.reading import Reading, Stage, answer_is_hidden, reading_of, sight_of, veil
 from classifier.services.triage import lock_case, refresh_triage
 
@@ -59,7 +59,7 @@ def submit_review(
 ) -> Review:
     """Add a review; earlier ones stay. ``label`` is needed for `correct` and implied by `agree`.
 
-    ``region`` says where the finding is instead: ``slice`` and ``box`` (left, top, right, bottom in that
+    ``region`` says where the reader sees the tumour: ``slice`` and ``box`` (left, top, right, bottom in that
     slice's pixels, right and bottom excluded). A blind read names its answer with `correct`; whether it
     agrees with the machine is found out here.
     """
@@ -69,6 +69,8 @@ def submit_review(
     blind = not sight_of(user, reading).answer
     if blind and (verdict == Verdict.AGREE or wrong_region):
         raise answer_is_hidden()
+    if region is not None and not takes_region(verdict=verdict, label=label, wrong_region=wrong_region):
+        raise UserFacingError("region_unexpected", region_unexpected())
     label = _label(reading, verdict, label)
     if blind and label and label == reading.outcome:
         verdict = Verdict.AGREE
@@ -79,10 +81,12 @@ def submit_review(
         label=label,
         comment=clean_comment(comment),
         wrong_region=wrong_region,
-        region=_region(analysis.scan, region) if wrong_region else None,
+        region=_region(analysis.scan, region),
         blind=blind,
     )
-    marks = {name: True for name in ("wrong_region", "blind") if getattr(review, name)}
+    marks: dict[str, Any] = {name: True for name in ("wrong_region", "blind") if getattr(review, name)}
+    if review.region:
+        marks["slice"] = review.region["slice"]
     record(Action.REVIEW_SUBMITTED, actor=actor, about=review, verdict=verdict, label=review.label, **marks)
     refresh_triage(case_id=analysis.scan.case_id)
     return review
@@ -115,6 +119,15 @@ def adjudicate(*, actor: Actor, analysis: Analysis, answer: str, comment: str = 
     record(Action.ADJUDICATED, actor=actor, about=adjudication, answer=answer)
     refresh_triage(case_id=analysis.scan.case_id)
     return adjudication
+
+
+def takes_region(*, verdict: str, label: str, wrong_region: bool) -> bool:
+    """Whether a read says that a tumour is elsewhere than marked, or is where the machine named none."""
+    return wrong_region or (verdict == Verdict.CORRECT and label in TUMOUR_OUTCOMES)
+
+
+def region_unexpected() -> str:
+    return _("A place goes with a tumour that you name yourself, or with a marked region that is wrong.")
 
 
 def may_adjudicate(*, user: User, reading: Reading) -> bool:

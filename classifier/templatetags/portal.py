@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
+from classifier import sentences
 from classifier.models import Analysis, Answer, Review
 from classifier.models.analysis import Label, Outcome
 from classifier.models.preferences import Theme
@@ -126,6 +127,13 @@ def error_words(analysis: Analysis) -> str:
 @register.filter
 def verdict_words(review: Review) -> str:
     return review.get_label_display() or review.get_verdict_display()
+
+
+@register.filter
+def place_words(review: Review) -> str:
+    """Of a review that names a place."""
+    assert review.region  # noqa: S101 - the template asks first
+    return sentences.place_words(review.region["slice"], elsewhere=review.wrong_region)
 
 
 @register.filter

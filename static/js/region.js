@@ -1,5 +1,5 @@
-// A box drawn on the picture goes into the field that says where the finding is instead.
-// The field can be written by hand as well; without a mouse nothing is lost.
+// A box drawn on the picture goes into the field that says where the reader sees the tumour.
+// The field can be written by hand as well, and the picture shows it; without a mouse nothing is lost.
 const SVG = "http://www.w3.org/2000/svg";
 const canvas = document.querySelector("[data-draw]");
 const field = document.querySelector("input[data-region]");
@@ -26,14 +26,21 @@ if (field && picture && Number(canvas.dataset.width) > 0) {
   const show = (left, top, right, bottom) => {
     box.setAttribute("x", left);
     box.setAttribute("y", top);
-    box.setAttribute("width", right - left);
-    box.setAttribute("height", bottom - top);
+    box.setAttribute("width", Math.max(right - left, 0));
+    box.setAttribute("height", Math.max(bottom - top, 0));
+  };
+  const showWritten = () => {
+    const numbers = (field.value.match(/\d+/g) ?? []).map(Number);
+    const here = numbers.length === 5 && numbers[0] === Number(canvas.dataset.slice);
+    show(...(here ? numbers.slice(1) : [0, 0, 0, 0]));
   };
   const drawn = (event) => {
     const [x, y] = place(event);
     return [Math.min(x, start[0]), Math.min(y, start[1]), Math.max(x, start[0]), Math.max(y, start[1])];
   };
 
+  field.addEventListener("input", showWritten);
+  showWritten();
   layer.addEventListener("click", (event) => event.preventDefault());
   layer.addEventListener("pointerdown", (event) => {
     event.preventDefault();

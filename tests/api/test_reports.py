@@ -11,6 +11,7 @@ from classifier.models import Analysis, Report, Role, Scan, User
 from tests.api.checks import assert_problem
 from tests.api.conftest import MakeClient, Work
 from tests.conftest import NEURO, Reads
+from tests.worker import prediction
 
 
 @pytest.fixture
@@ -86,6 +87,13 @@ def test_a_wrong_region_and_its_place_are_kept(api: APIClient, finished: Analysi
     outside = {"slice": 0, "box": [0, 0, 99999, 1]}
     response = review(api, finished, verdict="agree", wrong_region=True, region=outside)
     assert_problem(response, 400, "region_invalid")
+
+
+def test_a_tumour_that_the_machine_did_not_see_has_its_place(api: APIClient, scan: Scan, work: Work) -> None:
+    analysis = work(scan.analyses.get().pk, prediction("notumor"))
+    place = {"slice": 0, "box": [10, 20, 30, 40]}
+    body = review(api, analysis, verdict="correct", label="glioma", region=place).json()
+    assert (body["wrong_region"], body["region"]) == (False, place)
 
 
 def test_a_third_person_decides_between_two_reads(

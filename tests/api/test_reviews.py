@@ -69,6 +69,10 @@ def test_a_review_of_the_wrong_form_is_refused(
         ({"verdict": "agree", "label": "notumor"}, "label"),
         ({"verdict": "cannot_tell", "label": "glioma"}, "label"),
         ({"verdict": "agree", "region": {"slice": 0, "box": [0, 0, 9, 9]}}, "wrong_region"),
+        (
+            {"verdict": "correct", "label": "notumor", "region": {"slice": 0, "box": [0, 0, 9, 9]}},
+            "wrong_region",
+        ),
     ],
 )
 def test_what_a_review_would_not_keep_is_refused_and_not_lost(

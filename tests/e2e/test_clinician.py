@@ -8,7 +8,7 @@ from playwright.sync_api import Page, Request, Route, expect
 
 from tests.conftest import DATA
 from tests.e2e.browser import choose_files, drop_file, open_case, sign_in
-from tests.e2e.phantom import head_png
+from tests.e2e.phantom import head_png, volume_nifti
 from tests.e2e.portal import CLINICIAN, PASSWORD, RunningPortal
 from tests.e2e.test_viewer import at_slice, colour
 from tests.ml.pictures import brain_dicom, brain_png
@@ -318,3 +318,34 @@ def test_a_real_image_gets_its_class(at_work: Page, portal: RunningPortal) -> No
     page = at_work
     open_case(page, portal.url, "REAL-1")
     upload_and_see(page, {"real.jpg": real[0].read_bytes()})
+
+
+def test_a_tumour_that_the_model_did_not_see_is_marked_on_its_slice(
+    at_work: Page, portal: RunningPortal
+) -> None:
+    page = at_work
+    open_case(page, portal.url, "MRN-MISSED")
+    upload_and_see(page, {"head.nii.gz": volume_nifti()})
+    expect(page.get_by_label("The marked region is wrong")).to_have_count(0)
+    page.get_by_role("link", name="Open the viewer").click()
+    stage = page.locator("[data-stage]")
+    expect(stage).to_have_attribute("data-ready", re.compile(r"^\d+$"))
+    stage.press("Home")
+    at_slice(stage, 0)
+    page.get_by_role("link", name="Say where you see a tumour").click()
+    page.get_by_role("link", name="Next slice").click()
+    place, drawn = page.get_by_label("Where you see a tumour"), page.locator(".draw-layer rect")
+    frame = page.locator(".draw-layer").bounding_box()
+    assert frame
+    page.mouse.move(frame["x"] + frame["width"] / 2, frame["y"] + frame["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(frame["x"] + frame["width"] / 2 + 40, frame["y"] + frame["height"] / 2 + 40)
+    page.mouse.up()
+    expect(place).to_have_value(re.compile("^2: "))
+    place.fill("2: 12, 16, 36, 24")
+    expect(drawn).to_have_attribute("width", "24")
+    page.get_by_label(re.compile("I see|Another answer")).check()
+    page.get_by_label(re.compile("Your answer|The right answer")).select_option("Glioma")
+    page.get_by_role("button", name="Record review").click()
+    page.get_by_role("link", name="seen on slice 2").click()
+    at_slice(stage, 1)

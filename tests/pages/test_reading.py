@@ -1,6 +1,5 @@
 """Reading as a department wants it, and signing off, on the pages."""
 
-import html
 import io
 from collections.abc import Callable
 from typing import Any
@@ -11,14 +10,14 @@ from django.test import Client
 from django.urls import reverse
 
 from classifier.audit import Actor
-from classifier.models import Adjudication, Analysis, Answer, Case, Report, Review, Role, Scan, User
+from classifier.models import Adjudication, Analysis, Answer, Case, Report, Role, Scan, User
 from classifier.services.cases import open_case
 from tests.conftest import NEURO, Reads, upload
 from tests.intake import upload_scans
 from tests.ml.pictures import brain_png
 from tests.pages.conftest import SignedIn
 from tests.pages.reading import words
-from tests.worker import Worker, outlined, prediction
+from tests.worker import Worker, prediction
 
 HOSTILE = "<script>alert(1)</script> {{ settings.SECRET_KEY }}"
 
@@ -106,43 +105,6 @@ def test_the_first_read_is_shown_to_the_second_reader_afterwards(
     assert "Ring of contrast." not in case
     review(second, analysis, verdict="agree")
     assert "Ring of contrast." in words(page(second, "case", analysis.scan.case_id))
-
-
-# --- Region ------------------------------------------------------------------------------------------
-
-
-def test_a_box_in_words_says_where_the_finding_is(browser: Client, analysis: Analysis) -> None:
-    sent = {"verdict": "agree", "wrong_region": "on", "region": "1: 10, 20, 30, 40"}
-    assert review(browser, analysis, **sent).status_code == 302
-    assert Review.objects.get().region == {"slice": 0, "box": [10, 20, 30, 40]}
-    case = page(browser, "case", analysis.scan.case_id)
-    assert "wrong region seen elsewhere on slice 1" in words(case)
-    address = f"{reverse('scan', args=[analysis.scan_id])}?analysis={analysis.pk}&amp;slice=1"
-    assert address in case.content.decode()
-    viewer = html.unescape(browser.get(html.unescape(address)).content.decode())
-    assert '"regions": [{"box": [10, 20, 30, 40], "slice": 0, "reader": "alice"}]' in viewer
-
-
-def test_an_outline_can_be_called_wrong_whatever_the_answer(
-    browser: Client, scan: Scan, worker: Worker
-) -> None:
-    answer = outlined(0, outcome="uncertain", reason="low_margin", reason_text="Close.")
-    analysis = worker.finish(scan, answer)
-    assert "The marked region is wrong" in words(page(browser, "case", scan.case_id))
-    review(browser, analysis, verdict="correct", label="glioma", wrong_region="on")
-    assert Review.objects.get().wrong_region
-
-
-def test_nothing_that_is_not_marked_can_be_called_wrong(browser: Client, scan: Scan, worker: Worker) -> None:
-    worker.finish(scan, prediction("notumor"))
-    assert "The marked region is wrong" not in words(page(browser, "case", scan.case_id))
-
-
-@pytest.mark.parametrize("region", ["left", "1: 10, 20", "1 2 3 4 5 6", "1: 30, 20, 10, 40", "9: 1, 2, 3, 4"])
-def test_a_box_that_is_none_is_refused(region: str, browser: Client, analysis: Analysis) -> None:
-    response = review(browser, analysis, verdict="agree", wrong_region="on", region=region)
-    assert response.status_code == 400
-    assert not Review.objects.exists()
 
 
 # --- Adjudication ------------------------------------------------------------------------------------

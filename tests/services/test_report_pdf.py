@@ -3,11 +3,13 @@
 import io
 
 import pypdf
+import pytest
 
 from classifier.audit import Actor
 from classifier.errors import UserFacingError
 from classifier.models import Analysis, AuditEvent, Case, Report, Scan
 from classifier.services.cases import open_case
+from classifier.services.key_images import key_image
 from classifier.services.report_document import download_report, report_pdf
 from classifier.services.reports import amend_report, find_report, sign_report
 from classifier.services.reviews import submit_review
@@ -16,7 +18,7 @@ from tests.e2e.phantom import volume_nifti
 from tests.intake import upload_scans
 from tests.ml.pictures import brain_png
 from tests.services.readers import refusal
-from tests.worker import Worker, outlined
+from tests.worker import Worker, outlined, prediction
 
 HOSTILE = '#panic("x") *b* $a$ <script>alert(1)</script> \\ @ref `raw` "quoted" // no comment'
 
@@ -137,6 +139,57 @@ def test_where_a_reader_saw_the_finding_instead_is_in_the_pdf(
     submit_review(actor=as_alice, analysis=worker.finish(scan, outlined(0)), **given)
     told = text_of(report_pdf(report=sign_report(actor=as_alice, case=case), language="en"))
     assert "wrong region, seen elsewhere on slice 1" in told
+
+
+def test_the_picture_of_a_missed_tumour_is_the_slice_on_which_a_reader_marked_it(
+    case: Case, as_alice: Actor, worker: Worker, rung: list[str]
+) -> None:
+    [taken] = upload_scans(actor=as_alice, case=case, files=[upload(volume_nifti(side=96), "volume.nii.gz")])
+    analysis = worker.finish(taken.scan, prediction("notumor", slice_index=6))
+    given = {"verdict": "correct", "label": "glioma", "region": {"slice": 3, "box": [24, 0, 48, 12]}}
+    submit_review(actor=as_alice, analysis=analysis, **given)
+    report = sign_report(actor=as_alice, case=case)
+    picture = key_image(report)
+    assert picture is not None
+    assert picture.boxes == [[0.25, 0.0, 0.25, 0.125]]
+    pdf = report_pdf(report=report, language="en")
+    assert b"pdfuaid" in pypdf.PdfReader(io.BytesIO(pdf)).trailer["/Root"]["/Metadata"].get_data()
+    told = text_of(pdf)
+    assert "Glioma, seen on slice 4" in told
+    assert "Slice 4 of" in told
+    assert "Dashed: where a reader sees it." in told
+    assert "without marks" not in told
+    spanish = text_of(report_pdf(report=report, language="es"))
+    assert "visto en el corte 4" in spanish
+
+
+def test_a_box_lies_on_a_picture_that_is_not_square_where_it_was_drawn(
+    scan: Scan, case: Case, as_alice: Actor, worker: Worker
+) -> None:
+    width, height = scan.facts["width"], scan.facts["height"]
+    assert width < height
+    region = {"slice": 0, "box": [0, 0, width, height]}
+    given = {"verdict": "agree", "wrong_region": True, "region": region}
+    submit_review(actor=as_alice, analysis=worker.finish(scan, outlined(0)), **given)
+    picture = key_image(sign_report(actor=as_alice, case=case))
+    assert picture is not None
+    assert picture.is_outlined
+    margin = (height - width) / 2 / height
+    assert picture.boxes == [pytest.approx([margin, 0.0, width / height, 1.0])]
+
+
+def test_a_mark_that_was_overruled_is_not_in_the_picture(
+    scan: Scan, case: Case, as_alice: Actor, as_rita: Actor, worker: Worker
+) -> None:
+    analysis = worker.finish(scan, prediction("notumor"))
+    region = {"slice": 0, "box": [1, 1, 9, 9]}
+    submit_review(actor=as_alice, analysis=analysis, verdict="correct", label="glioma", region=region)
+    submit_review(actor=as_rita, analysis=analysis, verdict="correct", label="meningioma")
+    report = sign_report(actor=as_rita, case=case, answer="meningioma")
+    picture = key_image(report)
+    assert picture is not None
+    assert picture.boxes == []
+    assert "Glioma, seen on slice 1" in text_of(report_pdf(report=report, language="en"))
 
 
 def test_a_word_wider_than_the_paper_is_not_cut_off(as_alice: Actor, worker: Worker, rung: list[str]) -> None:
