@@ -16,7 +16,7 @@ from classifier.pages.forms import CaseForm
 from classifier.pages.middleware import refreshes_itself
 from classifier.pages.requests import SignedInRequest, form_data, page_actor
 from classifier.pages.uploads import upload_form
-from classifier.services import cases, history, reports, results
+from classifier.services import cases, history, priors, reports, results
 from classifier.services.cases import PatientDetails
 from classifier.services.model_versions import registered_versions
 
@@ -48,12 +48,14 @@ def _open(request: SignedInRequest, form: CaseForm) -> Case:
 
 @require_safe
 def case_page(request: SignedInRequest, case_id: uuid.UUID) -> HttpResponse:
-    case = cases.view_case(actor=page_actor(request), case_id=case_id)
+    case, others, more_others = priors.view_with_others(actor=page_actor(request), case_id=case_id)
     next_case.arrive(request, case)
     start = _start(request)
     found, more = results.case_results(actor=page_actor(request), case=case, start=start)
     facts = upload_form(case) | {
         "case": case,
+        "others": others,
+        "more_others": more_others,
         "sign_off": reports.sign_off_of(actor=page_actor(request), case=case),
         "results": found,
         "versions": registered_versions(),

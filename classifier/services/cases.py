@@ -1,7 +1,7 @@
 """Opening cases and looking at them."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from typing import Any
@@ -93,8 +93,10 @@ def view_case(*, actor: Actor, case_id: uuid.UUID | str) -> Case:
     return case
 
 
-def record_case_view(*, actor: Actor, case: Case) -> None:
-    record(Action.CASE_VIEWED, actor=actor, about=case)
+def record_case_view(*, actor: Actor, case: Case, others: Iterable[Case] = ()) -> None:
+    """``others`` are the cases that are told of beside it."""
+    shown = [other.pk.hex for other in others]
+    record(Action.CASE_VIEWED, actor=actor, about=case, **({"cases": shown} if shown else {}))
 
 
 def view_patient(*, actor: Actor, patient_id: uuid.UUID | str) -> Patient:

@@ -102,6 +102,13 @@ class Reading:
         return self._said[-1] if self._said and self.stage in {Stage.READ, Stage.SIGNED} else None
 
     @property
+    def is_contested(self) -> bool:
+        """Whether readers differ in their last words, where the latest of them counts all the same."""
+        last_words = dict(self.reviews.values())
+        undecided = self.stage == Stage.READ and self.adjudicated is None
+        return undecided and len(set(last_words.values())) > 1
+
+    @property
     def _said(self) -> list[str]:
         return [answer for _, answer in self.reviews.values()]
 
@@ -141,8 +148,15 @@ def reading_of(analysis_id: uuid.UUID) -> Reading:
 
 def latest_readings(case_id: uuid.UUID) -> list[Reading]:
     """Of each scan's latest analysis."""
-    found = readings(Analysis.objects.filter(scan__case_id=case_id))
-    return list({reading.scan_id: reading for reading in found}.values())
+    return latest_readings_of([case_id])[case_id]
+
+
+def latest_readings_of(case_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, list[Reading]]:
+    """The same by case; one question to the database, none for no cases."""
+    latest: dict[uuid.UUID, dict[uuid.UUID, Reading]] = {key: {} for key in case_ids}
+    for reading in readings(Analysis.objects.filter(scan__case__in=list(latest))):
+        latest[reading.case_id][reading.scan_id] = reading
+    return {key: list(scans.values()) for key, scans in latest.items()}
 
 
 def sight_of(user: User, reading: Reading) -> Sight:

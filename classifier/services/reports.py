@@ -35,7 +35,8 @@ class SignOff:
     """How far a case is on its way to a report, for one person.
 
     ``obstacle`` says why it cannot be signed or amended now, and there are no ``answers`` then, which tell
-    what was read; ``state`` is what the person has seen.
+    what was read; ``contested`` are those of which the person may know that the reads differ; ``state`` is
+    what the person has seen.
     """
 
     case: Case
@@ -44,6 +45,7 @@ class SignOff:
     obstacle: UserFacingError | None
     answers: Sequence[Answer]
     to_adjudicate: Sequence[Reading]
+    contested: Sequence[Reading]
     state: str
 
     @property
@@ -68,6 +70,7 @@ def sign_off_of(*, actor: Actor, case: Case) -> SignOff:
         obstacle=obstacle,
         answers=[] if obstacle else _possible_answers(found, amends=bool(reports)),
         to_adjudicate=[reading for reading in found if may_adjudicate(user=user, reading=reading)],
+        contested=[one for one in found if one.is_contested and sight_of(user, one).reads],
         state=_state(found, reports),
     )
 
@@ -105,6 +108,11 @@ def amend_report(
         raise UserFacingError("reason_required", _("An amendment needs its reason."))
     answer = answer or sign_off.report.answer
     return _write(actor, sign_off, answer=answer, impression=impression, reason=reason)
+
+
+def told_answers(*, user: User, found: Sequence[Reading]) -> list[Answer]:
+    """What these reads leave to be signed; none before ``user`` may be told."""
+    return [] if _obstacle(user, found) else _possible_answers(found, amends=False)
 
 
 def find_report(*, actor: Actor, report_id: uuid.UUID | str) -> Report:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from classifier.models import Analysis, Case, Review
 from classifier.models.analysis import TUMOUR_OUTCOMES, Outcome
-from classifier.services.reading import Reading, Stage, latest_readings, readings
+from classifier.services.reading import Reading, Stage, latest_readings, latest_readings_of
 
 Triage = Case.Triage
 BATCH = 500
@@ -68,12 +68,9 @@ def pressing(answer: Analysis | Reading) -> tuple[int, float]:
 
 
 def _refresh_batch(keys: list[uuid.UUID]) -> None:
-    latest: dict[uuid.UUID, dict[uuid.UUID, Reading]] = {key: {} for key in keys}
-    for reading in readings(Analysis.objects.filter(scan__case__in=keys)):
-        latest[reading.case_id][reading.scan_id] = reading
     moved = []
-    for key, scans in latest.items():
-        place = _place(list(scans.values()))
+    for key, latest in latest_readings_of(keys).items():
+        place = _place(latest)
         moved.append(Case(pk=key, triage=place.triage, urgency=place.urgency))
     Case.objects.bulk_update(moved, ["triage", "urgency"])
 

@@ -45,12 +45,25 @@ TONES = {
     Triage.WAITING: "waiting",
     Triage.NO_TUMOUR: "clear",
 }
+# Where only the machine has spoken.
+MACHINES = (Triage.SUSPECTED, Triage.UNCERTAIN, Triage.FAILED, Triage.NO_TUMOUR)
 
 
 @register.filter
 def standing(case: Case) -> "StrOrPromise":
     """How far persons are with the case, whatever the machine says."""
     return STANDINGS.get(Triage(case.triage)) or _("To be read")
+
+
+@register.filter
+def suspicion(case: Case) -> "StrOrPromise":
+    """What the machine says of a case that nobody has read and that is not read blind; otherwise empty."""
+    return Triage(case.triage).label if case.triage in MACHINES else ""
+
+
+@register.filter
+def triage_tone(case: Case) -> str:
+    return TONES.get(Triage(case.triage), "empty")
 
 
 @register.filter
