@@ -18,7 +18,7 @@ from scipy import ndimage
 
 from ml.image_types import Image, Pixels
 
-THINNEST_GAP: Final = 2.5
+WIDEST_GAP: Final = 2.5
 """Millimetres between slices; of slices farther apart the morphology of a head cannot be told."""
 GRID: Final = 3.0
 """Millimetres of a voxel that is looked at, where those of the scan are smaller."""
@@ -89,7 +89,7 @@ def _head(image: Image) -> _Head | None:
     facts = image.facts
     between, within = facts.slice_spacing_mm, facts.spacing_mm
     even = not facts.gaps and len({pixels.shape for pixels in image.slices}) == 1
-    if between is None or within is None or not even or not 0 < between <= THINNEST_GAP:
+    if between is None or within is None or not even or not 0 < between <= WIDEST_GAP:
         return None
     shape = image.slices[0].shape
     height, width = (

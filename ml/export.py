@@ -202,7 +202,7 @@ def _fill(
     conversion.save_rounded(model, recipe, draft / bundle.WEIGHTS)
     held = parse("twin", twin.card["recipe"]) if twin else recipe
     form = conversion.smallest_faithful(model, _validation(held, data).pictures, draft / bundle.NETWORK)
-    laid = _fill_upright(draft, recipe, held, data) if recipe.upright else {}
+    laid = _fill_upright(draft, recipe, data, twin) if recipe.upright else {}
     run = _served(draft, recipe)
     familiar = familiarity.learnt(_embed(run), recipe, data)
     familiar.save(draft / bundle.FAMILIAR)
@@ -220,14 +220,15 @@ def _fill(
     Predictor.load(draft).warm_up()
 
 
-def _fill_upright(draft: Path, recipe: Recipe, held: Recipe, data: Path) -> dict[str, Any]:
-    """The network that lays pictures upright, and how often it is right about what ``held`` holds out."""
-    rows = train.learnt_and_held(recipe, data)[0]
+def _fill_upright(draft: Path, recipe: Recipe, data: Path, twin: Bundle | None) -> dict[str, Any]:
+    """The network that lays pictures upright, and on what share of held-out slices it, or its twin, is right."""
+    rows, others = train.learnt_and_held(recipe, data)
     pictures = datasets.pixels(data, rows, upright.SIDE)
     model = upright_training.learnt(pictures, rows, recipe.seed)
     path = draft / bundle.UPRIGHT
     path.write_bytes(conversion.converted(model, "float16"))
-    others = train.learnt_and_held(held, data)[1]
+    if twin is not None:
+        return {"upright": twin.card["upright"]}
     scores = upright.scores_of(LiteRt(path, threads=2))
     share = upright_training.right(scores, datasets.pixels(data, others, upright.SIDE))
     return {"upright": {"parameters": model.count_params(), "right": round(share, 4)}}

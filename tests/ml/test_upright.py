@@ -98,6 +98,7 @@ def test_a_bundle_may_lay_pictures_upright_and_its_twin_must(
     twin = export.export([tmp_path / "held"], "twin-1", folder, tmp_path)
     known = Predictor.load(export.export([tmp_path / "whole"], "tiny-1", folder, tmp_path, twin))
     known.warm_up()
+    assert known.card["upright"] == bundle.verify(twin).card["upright"]
     assert known.card["upright"]["parameters"] <= 100_000 and 0 <= known.card["upright"]["right"] <= 1
     answers = [known.predict(image(np.rot90(head(), turns))) for turns in range(4)]
     assert len({answer.tumour_probability for answer in answers}) == 1
