@@ -221,7 +221,7 @@ def _fill(
 
 
 def _fill_upright(draft: Path, recipe: Recipe, data: Path, twin: Bundle | None) -> dict[str, Any]:
-    """The network that lays pictures upright, and on what share of held-out slices it, or its twin, is right."""
+    """The network that lays pictures upright, and how often it, or its twin, is right on held-out slices."""
     rows, others = train.learnt_and_held(recipe, data)
     pictures = datasets.pixels(data, rows, upright.SIDE)
     model = upright_training.learnt(pictures, rows, recipe.seed)
