@@ -62,7 +62,7 @@ def test_a_user_is_added_changed_and_given_a_token(in_admin: Page, portal: Runni
     page.get_by_role("link", name="Roles and departments").click()
     page.get_by_label("Clinician").check()
     page.get_by_role("button", name="Save").click()
-    expect(page.locator("#content")).to_contain_text("clinician, reviewer")
+    expect(page.locator("#content")).to_contain_text("Clinician, Reviewer")
 
     page.get_by_role("link", name="Issue a token").click()
     page.get_by_label("Name:").fill("PACS bridge")
