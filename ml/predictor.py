@@ -18,6 +18,7 @@ from ml.decision import HEALTHY, REASONS, Familiar, Thresholds
 from ml.engine import LARGEST_BATCH, LiteRt, Outputs, mirrored
 from ml.errors import BundleError
 from ml.findings import Finding, Mask
+from ml.framing import Box
 from ml.image_types import Facts, Image, Pixels
 from ml.labels import CLASSES, NO_TUMOUR, REFUSED, UNCERTAIN
 from ml.preprocess import Geometry
@@ -373,7 +374,16 @@ def _finding(
         return None
     index = max(near, key=lambda i: judged[i].area_px or 0)
     found = findings.measure(masks[index], facts.spacing_mm, slice_index=index)
-    return replace(found, side=findings.side(found.centre, judged[index].geometry.box, facts.orientation))
+    return replace(found, side=findings.side(found.centre, _head(judged, index, facts), facts.orientation))
+
+
+def _head(judged: Sequence[_Judged], index: int, facts: Facts) -> Box:
+    """The head of a slice; of parallel slices the usual one, since at the ends a part may be taken for it."""
+    if facts.slice_spacing_mm is None:
+        return judged[index].geometry.box
+    boxes = [one.geometry.box for one in judged if one.refusal != NO_BRAIN]
+    left, top, right, bottom = np.median(boxes, axis=0).round().astype(int).tolist()
+    return left, top, right, bottom
 
 
 def _by_name(probabilities: NDArray[np.float64]) -> dict[str, float]:

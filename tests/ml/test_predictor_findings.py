@@ -183,6 +183,15 @@ def test_the_side_is_told_by_the_head_in_the_slice_that_is_outlined(
     assert (answer.finding.slice_index, answer.finding.side) == (1, "right")
 
 
+def test_of_parallel_slices_the_side_is_told_by_the_usual_head_where_one_shows_a_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: BrightIsTumour
+) -> None:
+    part = np.where(np.arange(160) < 70, head(SPOT), 0)
+    scan = image(*[head()] * 5, part, *[head()] * 5, orientation=("R", "A"), slice_spacing_mm=5.0)
+    finding = seeing(tmp_path, monkeypatch, engine).predict(scan).finding
+    assert finding is not None and (finding.slice_index, finding.side) == (5, "right")
+
+
 def test_the_card_chooses_how_slices_become_one_answer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: BrightIsTumour
 ) -> None:
