@@ -9,6 +9,8 @@ from django.http import HttpResponse
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
 
 from classifier.audit import Actor
 from classifier.models import Analysis, AuditEvent, Case, Patient, User
@@ -58,12 +60,13 @@ def rita_s(signed_in: SignedIn, rita: User) -> Client:
 def test_the_latest_study_comes_first_with_its_question_and_a_link(
     browser: Client, case: Case, as_alice: Actor
 ) -> None:
-    another(as_alice, "Undated")
+    undated = another(as_alice, "Undated")
     old = another(as_alice, "First seizure", date(2024, 5, 1))
     another(as_alice, "Follow-up", date(2025, 6, 2))
+    opened = date_format(timezone.localtime(undated.created_at), "SHORT_DATETIME_FORMAT")
     assert told(browser, case) == (
         "2025-06-02 Follow-up No images yet 2024-05-01 First seizure No images yet "
-        "study date unknown Undated No images yet"
+        f"study date unknown, opened {opened} Undated No images yet"
     )
     link = f'<a href="{reverse("case", args=[old.pk])}">2024-05-01'
     assert link in browser.get(reverse("case", args=[case.pk])).content.decode()
